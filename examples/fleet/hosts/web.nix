@@ -1,0 +1,21 @@
+# A web server.
+{ config, ... }:
+{
+  imports = [ ./common.nix ];
+
+  networking.firewall.allowedTCPPorts = [ 80 ];
+
+  systemd.services.web = {
+    description = "Web server";
+    wantedBy = [ "multi-user.target" ];
+    script = ''
+      echo "${config.networking.hostName} serves version 1" >/run/web
+      exec sleep infinity
+    '';
+  };
+
+  bungee = {
+    labels.role = "web";
+    after = [ "db" ];
+  };
+}

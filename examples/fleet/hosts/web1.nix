@@ -1,0 +1,15 @@
+{
+  imports = [ ./web.nix ];
+
+  networking = {
+    hostName = "web1";
+    interfaces.host0.ipv4.addresses = [
+      {
+        address = "10.77.1.1";
+        prefixLength = 16;
+      }
+    ];
+  };
+
+  bungee.addresses = [ "10.77.1.1" ];
+}
