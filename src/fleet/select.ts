@@ -1,0 +1,150 @@
+/**
+ * Selectors. Several are united; those that begin with `!` take away at the end, wherever they stand.
+ *
+ *     web1            a node, by its whole name
+ *     web*  db[12]    names by pattern: * any text, ? one character, [abc] [a-c] one of these
+ *     role=dns        a label; its value may be a pattern, too
+ *     role=dns+tier=prod   all of these at once
+ *     !web2  !tier=test    without these
+ */
+import { UsageError } from "../errors.ts";
+import { didYouMean } from "./nearest.ts";
+import { compareNames } from "./order.ts";
+
+export interface Candidate {
+  readonly name: string;
+  /** null: they could not be read, since the node's configuration cannot be evaluated. */
+  readonly labels: Readonly<Record<string, string>> | null;
+  readonly enable: boolean;
+}
+
+export interface Selection {
+  /** In a stable order. */
+  readonly names: readonly string[];
+  /** Nodes whose labels could not be read, so that nobody knows whether a label selector means them. */
+  readonly undecided: readonly string[];
+}
+
+/**
+ * @param all starts from every enabled node; selectors then only take away
+ * @throws UsageError when nothing is chosen, a selector matches nothing, or a disabled node is named
+ */
+export function select(fleet: readonly Candidate[], selectors: readonly string[], all = false): Selection {
+  const included = selectors.filter((selector) => !isExclusion(selector, fleet));
+  const excluded = selectors.filter((selector) => isExclusion(selector, fleet)).map((selector) => selector.slice(1));
+  if (all && included.length > 0) {
+    throw new UsageError(`--all and ${included.join(" ")} say different things`, { mend: "give one of them" });
+  }
+  if (!all && included.length === 0) {
+    throw new UsageError("no node is chosen", { mend: "name nodes or labels, or say --all" });
+  }
+
+  const enabled = fleet.filter((candidate) => candidate.enable);
+  const chosen = new Set(all ? enabled : included.flatMap((selector) => matches(selector, fleet)));
+  const undecided = new Set(included.flatMap((selector) => doubtful(selector, enabled)));
+  for (const selector of excluded) {
+    for (const candidate of matches(selector, fleet, true)) chosen.delete(candidate);
+    // Labels that may say "not this one" and cannot be read: it is left out, and told.
+    for (const candidate of doubtful(selector, enabled)) if (chosen.delete(candidate)) undecided.add(candidate);
+  }
+  if (chosen.size === 0) throw nothingLeft(enabled, undecided);
+  const names = [...chosen].map((candidate) => candidate.name).sort(compareNames);
+  const open = [...undecided].filter((candidate) => !chosen.has(candidate)).map((candidate) => candidate.name);
+  return { names, undecided: open.sort(compareNames) };
+}
+
+function nothingLeft(enabled: readonly Candidate[], undecided: ReadonlySet<Candidate>): UsageError {
+  if (enabled.length === 0) {
+    return new UsageError("every node is disabled", { mend: "set bungee.enable = true for some" });
+  }
+  if (undecided.size === 0) return new UsageError("nothing is left of the nodes chosen", { mend: "take away fewer" });
+  const names = [...undecided].map(({ name }) => name).sort(compareNames);
+  return new UsageError(`no node is chosen for certain: the labels of ${names.join(", ")} cannot be read`, {
+    mend: "correct their configuration, or name nodes instead of labels",
+  });
+}
+
+/** A node may be named "!web1" for all we know; then the name wins. */
+function isExclusion(selector: string, fleet: readonly Candidate[]): boolean {
+  return selector.startsWith("!") && !fleet.some((candidate) => candidate.name === selector);
+}
+
+function matches(selector: string, fleet: readonly Candidate[], taking = false): Candidate[] {
+  const exact = fleet.find((candidate) => candidate.name === selector);
+  if (exact !== undefined) {
+    if (exact.enable || taking) return [exact];
+    throw new UsageError(`${selector} is disabled (bungee.enable = false)`, {
+      mend: `enable it, or leave ${selector} out`,
+    });
+  }
+  const test = compile(selector);
+  const found = fleet.filter((candidate) => test(candidate) === true);
+  const usable = taking ? found : found.filter((candidate) => candidate.enable);
+  if (usable.length > 0 || fleet.some((candidate) => test(candidate) === undefined)) return usable;
+  if (found.length > 0) {
+    throw new UsageError(`${selector} matches only disabled nodes: ${found.map(({ name }) => name).join(", ")}`, {
+      mend: "set bungee.enable = true for them, or choose others",
+    });
+  }
+  throw new UsageError(`${selector} matches no node${suggestion(selector, fleet)}`, {
+    mend: "`bungee nodes` lists names and labels",
+  });
+}
+
+function doubtful(selector: string, fleet: readonly Candidate[]): Candidate[] {
+  if (fleet.some((candidate) => candidate.name === selector)) return [];
+  const test = compile(selector);
+  return fleet.filter((candidate) => test(candidate) === undefined);
+}
+
+/** undefined: cannot be known. */
+type Test = (candidate: Candidate) => boolean | undefined;
+
+function compile(selector: string): Test {
+  const terms = selector.split("+").map(term);
+  return (candidate) => {
+    const answers = terms.map((test) => test(candidate));
+    return answers.includes(false) ? false : answers.includes(undefined) ? undefined : true;
+  };
+}
+
+function term(text: string): Test {
+  const equals = text.indexOf("=");
+  if (text === "" || equals === 0) {
+    throw new UsageError(`${JSON.stringify(text)} is not a selector`, {
+      mend: "write a name, a pattern, or label=value",
+    });
+  }
+  if (equals < 0) {
+    const name = pattern(text);
+    return (candidate) => name.test(candidate.name);
+  }
+  const key = text.slice(0, equals);
+  const value = pattern(text.slice(equals + 1));
+  return ({ labels }) => (labels === null ? undefined : Object.hasOwn(labels, key) && value.test(labels[key] ?? ""));
+}
+
+function pattern(text: string): RegExp {
+  const source = text.replace(/\[[^\]/]+\]|[\s\S]/g, (piece) => {
+    if (piece === "*") return "[\\s\\S]*";
+    if (piece === "?") return "[\\s\\S]";
+    // Of a set, only the dash between two characters keeps a meaning.
+    if (piece.length > 1 && piece.startsWith("[")) return `[${piece.slice(1, -1).replace(/[\\^[\]]/g, "\\$&")}]`;
+    return piece.replace(/[\\^$.|?*+(){}[\]/]/, "\\$&");
+  });
+  try {
+    return new RegExp(`^${source}$`, "u");
+  } catch {
+    throw new UsageError(`${text} is not a pattern`, {
+      mend: "use * for any text, ? for one character, [a-c] for one of a set",
+    });
+  }
+}
+
+function suggestion(selector: string, fleet: readonly Candidate[]): string {
+  const equals = selector.indexOf("=");
+  const labels = fleet.flatMap(({ labels: some }) =>
+    Object.entries(some ?? {}).map(([key, value]) => `${key}=${value}`),
+  );
+  return didYouMean(selector, equals < 0 ? fleet.map(({ name }) => name) : labels);
+}
