@@ -1,0 +1,272 @@
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { homedir, tmpdir, userInfo } from "node:os";
+import { join } from "node:path";
+import { after, before, describe, it } from "node:test";
+import { ConfigurationError } from "../../../src/errors.ts";
+import { parseHop, type Query, resolveDestination } from "../../../src/host/destination.ts";
+import { expandPath, parseSshConfig } from "../../../src/host/ssh-config.ts";
+
+const noSsh = spawnSync("ssh", ["-V"]).error
+  ? "no ssh here: apt-get install --no-install-recommends openssh-client"
+  : false;
+
+describe("a destination, by ssh -G", { skip: noSsh }, () => {
+  let directory: string;
+  let file: string;
+  before(() => {
+    directory = mkdtempSync(join(tmpdir(), "bungee-dest-"));
+    file = join(directory, "config");
+  });
+  after(() => rmSync(directory, { recursive: true }));
+
+  const resolve = (config: string, query: Query) => {
+    writeFileSync(file, config);
+    return resolveDestination(query, { configFile: file });
+  };
+
+  it("has ssh's defaults, and a keepalive of its own", async () => {
+    const destination = await resolve("", { address: "web.example" });
+    assert.deepEqual(
+      [destination.address, destination.hostname, destination.port, destination.user],
+      ["web.example", "web.example", 22, userInfo().username],
+    );
+    assert.deepEqual(destination.keepalive, { intervalMs: 5000, count: 3 });
+    assert.equal(destination.hostKeys.strict, "yes");
+    assert.ok(destination.hostKeys.userFiles.includes(join(homedir(), ".ssh/known_hosts")));
+    assert.ok(destination.hostKeys.globalFiles.includes("/etc/ssh/ssh_known_hosts"));
+    assert.ok(destination.identityFiles.includes(join(homedir(), ".ssh/id_ed25519")));
+    assert.deepEqual(
+      [destination.jump, destination.proxyCommand, destination.connectTimeoutMs],
+      [undefined, undefined, undefined],
+    );
+    assert.equal(destination.agent, process.env.SSH_AUTH_SOCK || undefined);
+  });
+
+  it("takes what ssh_config says", async () => {
+    const destination = await resolve(
+      `Host web
+         HostName 10.0.0.1
+         Port 2222
+         User deploy
+         IdentityFile ~/.ssh/%h_%r
+         IdentityFile "${directory}/with space"
+         IdentitiesOnly yes
+         CertificateFile ${directory}/cert
+         UserKnownHostsFile ${directory}/one "${directory}/t w o"
+         GlobalKnownHostsFile none
+         RevokedHostKeys ${directory}/revoked
+         HostKeyAlias its-name
+         StrictHostKeyChecking accept-new
+         HashKnownHosts yes
+         CheckHostIP yes
+         ConnectTimeout 7
+         ServerAliveInterval 20
+         ServerAliveCountMax 2
+         Compression yes
+         AddressFamily inet6
+         IdentityAgent ${directory}/agent.sock
+         Ciphers aes256-ctr,aes128-gcm@openssh.com`,
+      { address: "web" },
+    );
+    assert.deepEqual(
+      { ...destination, algorithms: destination.algorithms.cipher },
+      {
+        address: "web",
+        hostname: "10.0.0.1",
+        port: 2222,
+        user: "deploy",
+        identityFiles: [join(homedir(), ".ssh/10.0.0.1_deploy"), `${directory}/with space`],
+        certificateFiles: [`${directory}/cert`],
+        identitiesOnly: true,
+        agent: `${directory}/agent.sock`,
+        hostKeys: {
+          alias: "its-name",
+          userFiles: [`${directory}/one`, `${directory}/t w o`],
+          globalFiles: [],
+          revokedFile: `${directory}/revoked`,
+          strict: "accept-new",
+          hash: true,
+          checkIp: true,
+        },
+        jump: undefined,
+        proxyCommand: undefined,
+        connectTimeoutMs: 7000,
+        keepalive: { intervalMs: 20_000, count: 2 },
+        compression: true,
+        addressFamily: 6,
+        bindAddress: undefined,
+        algorithms: ["aes256-ctr", "aes128-gcm@openssh.com"],
+      },
+    );
+  });
+
+  it("lets the node's own settings win", async () => {
+    const identityFile = join(directory, "key");
+    writeFileSync(identityFile, "");
+    const destination = await resolve("Host web\n  Port 1\n  User nobody\n", {
+      address: "web",
+      user: "deploy",
+      port: 2022,
+      identityFile,
+    });
+    assert.deepEqual(
+      [destination.user, destination.port, destination.identityFiles[0]],
+      ["deploy", 2022, identityFile],
+    );
+  });
+
+  it("reads chains of jump hosts", async () => {
+    const destination = await resolve("Host web\n  ProxyJump a@one:2222,[::2]:33,three\n", { address: "web" });
+    assert.deepEqual(destination.jump, {
+      host: { address: "three", user: undefined, port: undefined },
+      before: "a@one:2222,[::2]:33",
+    });
+    const hop = await resolve("", { ...destination.jump!.host, jump: destination.jump!.before });
+    assert.deepEqual(hop.jump, { host: { address: "::2", user: undefined, port: 33 }, before: "a@one:2222" });
+  });
+
+  it("fills in a ProxyCommand", async () => {
+    const destination = await resolve("Host web\n  HostName h\n  User u\n  ProxyCommand nc %h %p %% %n %r\n", {
+      address: "web",
+    });
+    assert.equal(destination.proxyCommand, "nc h 22 % web u");
+    assert.equal((await resolve("Host web\n  ProxyCommand none\n", { address: "web" })).proxyCommand, undefined);
+  });
+
+  it("knows the agents that ssh knows", async () => {
+    const agent = async (value: string) => (await resolve(`IdentityAgent ${value}\n`, { address: "web" })).agent;
+    process.env.BUNGEE_TEST_AGENT = "/run/agent";
+    try {
+      assert.deepEqual(
+        [
+          await agent("none"),
+          await agent("$BUNGEE_TEST_AGENT"),
+          // biome-ignore lint/suspicious/noTemplateCurlyInString: as ssh_config has it
+          await agent("${BUNGEE_TEST_AGENT}"),
+          await agent("~/a"),
+        ],
+        [undefined, "/run/agent", "/run/agent", join(homedir(), "a")],
+      );
+    } finally {
+      delete process.env.BUNGEE_TEST_AGENT;
+    }
+  });
+
+  const hostile = [
+    "",
+    "-oProxyCommand=id",
+    "a b",
+    "a\nb",
+    "a\tb",
+    "a;b",
+    "$(id)",
+    "`id`",
+    "a'b",
+    "u@h",
+    "ssh://h",
+    "a/b",
+    "a,b",
+    "h\0",
+  ];
+  for (const address of hostile) {
+    it(`refuses the address ${JSON.stringify(address)} before ssh sees it`, async () => {
+      await assert.rejects(resolveDestination({ address }, { configFile: "/nowhere" }), (error) => {
+        assert.ok(error instanceof ConfigurationError);
+        assert.ok(error.message.includes(JSON.stringify(address)));
+        return true;
+      });
+    });
+  }
+  for (const user of ["", "-l", "a b", "a;b", "$(id)", "a\\"]) {
+    it(`refuses the user ${JSON.stringify(user)}`, () =>
+      assert.rejects(resolveDestination({ address: "web", user }, { configFile: "/nowhere" }), ConfigurationError));
+  }
+  for (const port of [0, -1, 1.5, 65536, Number.NaN]) {
+    it(`refuses the port ${port}`, () =>
+      assert.rejects(resolveDestination({ address: "web", port }, { configFile: "/nowhere" }), ConfigurationError));
+  }
+
+  it("runs nothing that a hostile identity file names", async () => {
+    const trap = join(directory, "trap");
+    await resolve("", { address: "web", identityFile: `-oProxyCommand=touch ${trap}` });
+    await resolve("", { address: "web", identityFile: `$(touch ${trap})` });
+    assert.ok(!existsSync(trap));
+  });
+
+  it("says what ssh says of a broken ssh_config", async () => {
+    await assert.rejects(resolve("Host web\n  Nonsense yes\n", { address: "web" }), (error) => {
+      assert.ok(error instanceof ConfigurationError);
+      assert.match(error.detail ?? "", /config:? line 2: .*nonsense/i);
+      return true;
+    });
+  });
+});
+
+describe("what ssh -G printed", () => {
+  // The two ways in which versions print the same settings.
+  const printed: [what: string, text: string, strict: string, files: string[]][] = [
+    [
+      "with the home directory as ~",
+      "user me\nhostname web\nport 22\nstricthostkeychecking ask\nuserknownhostsfile ~/.ssh/known_hosts ~/.ssh/known_hosts2\nglobalknownhostsfile /etc/ssh/ssh_known_hosts\nidentityfile ~/.ssh/id_rsa\nconnecttimeout none\n",
+      "yes",
+      ["~/.ssh/known_hosts", "~/.ssh/known_hosts2"],
+    ],
+    [
+      "with paths in full, and yes and no as true and false",
+      "host web\nuser me\nhostname web\nport 22\naddressfamily any\nstricthostkeychecking false\nuserknownhostsfile /home/me/.ssh/known_hosts /home/me/.ssh/known_hosts2\nproxyjump none\nidentityagent SSH_AUTH_SOCK\nserveraliveinterval 0\nserveralivecountmax 3\nkexalgorithms mlkem768x25519-sha256,curve25519-sha256\n",
+      "no",
+      ["/home/me/.ssh/known_hosts", "/home/me/.ssh/known_hosts2"],
+    ],
+  ];
+  for (const [what, text, strict, files] of printed) {
+    it(`${what} is read`, () => {
+      const config = parseSshConfig(text);
+      assert.deepEqual([config.hostname, config.port, config.user], ["web", 22, "me"]);
+      assert.deepEqual([config.stricthostkeychecking, config.userknownhostsfile], [strict, files]);
+      assert.deepEqual([config.proxyjump, config.connecttimeout], [undefined, undefined]);
+    });
+  }
+
+  it("is refused when it is something else", () => assert.throws(() => parseSshConfig("usage: ssh\n")));
+});
+
+describe("paths of ssh_config", () => {
+  const tokens = {
+    original: "web",
+    hostname: "10.0.0.1",
+    port: 22,
+    user: "deploy",
+    home: "/home/me",
+    localUser: "me",
+    localHost: "desk.lan",
+    hostKeyAlias: undefined,
+  };
+  for (const [path, expanded] of [
+    ["~/.ssh/id", "/home/me/.ssh/id"],
+    ["%d/%h-%p-%r-%n-%u-%l-%L-%k", "/home/me/10.0.0.1-22-deploy-web-me-desk.lan-desk-web"],
+    ["100%%", "100%"],
+    // biome-ignore lint/suspicious/noTemplateCurlyInString: as ssh_config has it
+    ["${HOME}/x", "/root/x"],
+    // biome-ignore lint/suspicious/noTemplateCurlyInString: as ssh_config has it
+    ["${NOT_SET}/x", undefined],
+    ["/a~b", "/a~b"],
+  ] as const) {
+    it(path, () => assert.equal(expandPath(path, tokens, { HOME: "/root" }), expanded));
+  }
+});
+
+describe("a jump host", () => {
+  for (const [text, hop] of [
+    ["host", { address: "host", user: undefined, port: undefined }],
+    ["me@host:22", { address: "host", user: "me", port: 22 }],
+    ["[::1]:22", { address: "::1", user: undefined, port: 22 }],
+    ["ssh://me@host:22", { address: "host", user: "me", port: 22 }],
+  ] as const) {
+    it(text, () => assert.deepEqual(parseHop(text), hop));
+  }
+  for (const text of ["", "@", "a:b", "a:1:2"]) {
+    it(`is refused: ${JSON.stringify(text)}`, () => assert.throws(() => parseHop(text), ConfigurationError));
+  }
+});
