@@ -1,0 +1,265 @@
+/** The activator alone, on real hosts of both releases: each test breaks a run in one way and looks at what the host became. */
+import assert from "node:assert/strict";
+import { after, before, describe, test } from "node:test";
+import { Activator, type BeginRequest } from "../../src/activator/activator.ts";
+import { isFinal, type RunState, type RunStatus } from "../../src/activator/protocol.ts";
+import { LockedError, RefusedError } from "../../src/errors.ts";
+import { assertUnchanged, Scene, skip, untilQuiet, untilState } from "../e2e/scene.ts";
+import type { Host } from "../lab/host.ts";
+import { releases } from "../lab/rootfs.ts";
+import { direct } from "./direct.ts";
+
+const TOKEN = "0123456789abcdef0123456789abcdef";
+
+describe("the activator", { skip, concurrency: true }, () => {
+  for (const release of releases)
+    describe(`on ${release}`, { concurrency: 1 }, () => {
+      let scene: Scene;
+      let host: Host;
+      let activator: Activator;
+      let fine: string;
+      let serial = 0;
+
+      before(async () => {
+        scene = await Scene.open({ hosts: ["web1"], hostRelease: release });
+        host = scene.host("web1");
+        activator = new Activator(direct(host));
+        fine = await scene.deliver("web1", { version: "2" });
+      });
+      after(() => scene?.[Symbol.asyncDispose]());
+
+      const request = (release: string, more: Partial<BeginRequest> = {}): BeginRequest => ({
+        run: `run-${++serial}`,
+        token: TOKEN,
+        action: "switch",
+        release,
+        activationTimeout: 15,
+        confirmationTimeout: 2,
+        rollback: true,
+        anyHost: false,
+        actor: "tester",
+        ...more,
+      });
+
+      /** Follows a run until one of the states, or its end. */
+      async function follow(status: RunStatus, ...until: RunState[]): Promise<RunStatus> {
+        const cursor = { offset: 0 };
+        let now = status;
+        while (!until.includes(now.state) && !isFinal(now.state)) {
+          now = await activator.follow(status.run, cursor, now.state, () => {});
+        }
+        return now;
+      }
+
+      /** Begins a run that must end rolled back, with the host as it was. */
+      async function snapsBack(
+        broken: BeginRequest,
+        disturb?: (status: RunStatus) => Promise<void>,
+      ): Promise<RunStatus> {
+        const before = await host.triple();
+        const status = await activator.begin(broken);
+        await disturb?.(status);
+        const ended = await follow(status);
+        assert.equal(ended.state, "rolled-back");
+        const now = await host.triple();
+        assert.deepEqual(now, { ...before, booted: now.booted });
+        await nothingLeft();
+        return ended;
+      }
+
+      async function nothingLeft(): Promise<void> {
+        await untilQuiet(host);
+        assert.equal(await host.output("ls /nix/var/nix/gcroots/bungee"), "");
+        const units = "systemctl list-units --plain --no-legend 'bungee-*' 'nixos-rebuild-*'";
+        assert.equal(
+          await host.output(`for i in $(seq 1 50); do [ -n "$(${units})" ] || exit 0; sleep 0.1; done; ${units}`),
+          "",
+        );
+      }
+
+      const refused = (reason: string) => (error: unknown) => error instanceof RefusedError && error.reason === reason;
+
+      test("unconfirmed, a run goes back, and says so in the history", async () => {
+        const ended = await snapsBack(request(fine));
+        assert.equal(ended.why, "unconfirmed");
+        const history = (await host.output("cat /var/lib/bungee/history")).split("\n").map((line) => JSON.parse(line));
+        assert.deepEqual(
+          history.map(({ run, state, why, actor }) => ({ run, state, why, actor })),
+          [{ run: ended.run, state: "rolled-back", why: "unconfirmed", actor: "tester" }],
+        );
+      });
+
+      test("a confirmation is taken only in its time, only with its token, and counts once", async () => {
+        const slow = await scene.deliver("web1", { version: "3", behaviour: "slow", arguments: { seconds: 1 } });
+        const before = await host.triple();
+        const status = await activator.begin(request(slow, { action: "test", confirmationTimeout: 10 }));
+        await assert.rejects(activator.confirm(status.run, TOKEN), refused("not-yet"));
+        await follow(status, "awaiting-confirmation");
+        await assert.rejects(activator.confirm(status.run, "0".repeat(32)), refused("token"));
+        await assert.rejects(activator.confirm("run-of-nobody", TOKEN), refused("no-such-run"));
+        await activator.confirm(status.run, TOKEN);
+        assert.equal((await follow(status)).state, "committed");
+        await activator.confirm(status.run, TOKEN);
+        const now = await host.triple();
+        assert.deepEqual(now, { ...before, running: slow }, "test touches neither profile nor boot default");
+        await nothingLeft();
+        const late = await snapsBack(request(fine));
+        await assert.rejects(activator.confirm(late.run, TOKEN), refused("too-late"));
+      });
+
+      test("a second run is refused while one holds the host, and told who does", async () => {
+        const status = await activator.begin(request(fine));
+        await assert.rejects(
+          activator.begin(request(fine)),
+          (error) =>
+            error instanceof LockedError && /tester holds/.test(error.message) && error.message.includes(status.run),
+        );
+        await follow(status);
+        await nothingLeft();
+      });
+
+      for (const state of ["activating", "awaiting-confirmation", "rolling-back"] as const) {
+        test(`the run's unit is killed while ${state}: the guard goes back`, async () => {
+          const slow = await scene.deliver("web1", {
+            version: `k-${state}`,
+            behaviour: "slow",
+            arguments: { seconds: 2 },
+          });
+          const ended = await snapsBack(request(slow), async ({ run }) => {
+            await untilState(host, state);
+            await host.output(`systemctl kill --signal=KILL --kill-whom=all bungee-run-${run}.service`);
+          });
+          assert.equal(ended.why, state === "rolling-back" ? "unconfirmed" : "killed");
+        });
+      }
+
+      test("unit, timer and guard all gone: whoever asks next sets it going again", async () => {
+        await snapsBack(request(fine, { confirmationTimeout: 60 }), async ({ run }) => {
+          await untilState(host, "awaiting-confirmation");
+          await host.output(
+            `systemctl stop bungee-guard-${run}.timer; systemctl mask --runtime bungee-guard-${run}.service`,
+          );
+          await host.output(`systemctl kill --signal=KILL --kill-whom=all bungee-run-${run}.service`);
+          await host.output(`systemctl unmask --runtime bungee-guard-${run}.service; systemctl reset-failed`);
+          await activator.status(run);
+        });
+      });
+
+      test("called off, it goes back at once, in activation and after", async () => {
+        const hangs = await scene.deliver("web1", { version: "h", behaviour: "hangs" });
+        for (const [release, state] of [
+          [hangs, "activating"],
+          [fine, "awaiting-confirmation"],
+        ] as const) {
+          const ended = await snapsBack(request(release, { confirmationTimeout: 60 }), async ({ run }) => {
+            await untilState(host, state);
+            await activator.abort(run, TOKEN);
+          });
+          assert.equal(ended.why, "aborted");
+        }
+      });
+
+      test("activation has a limit of its own", async () => {
+        const hangs = await scene.deliver("web1", { version: "h", behaviour: "hangs" });
+        const ended = await snapsBack(request(hangs, { activationTimeout: 1 }));
+        assert.equal(ended.why, "activation-timeout");
+      });
+
+      test("rolled back on a full disk, and still able to say why", async () => {
+        const ended = await snapsBack(request(fine), async () => {
+          await untilState(host, "awaiting-confirmation");
+          await host.fillDisk(0);
+        }).finally(() => host.freeDisk());
+        assert.equal(ended.why, "unconfirmed");
+      });
+
+      test("a full state directory refuses the run before anything is touched", async () => {
+        const before = await host.triple();
+        await host.fillDisk(0);
+        await assert.rejects(activator.begin(request(fine)), refused("state-directory")).finally(() => host.freeDisk());
+        assert.deepEqual(await host.triple(), before);
+        await nothingLeft();
+      });
+
+      test("what is no system of this host is refused before anything is touched", async () => {
+        const other = await scene.deliver("web1", { behaviour: "other-host" });
+        const none = await scene.deliver("web1", { behaviour: "not-nixos" });
+        const gone = "/nix/store/00000000000000000000000000000000-gone";
+        const before = await host.triple();
+        await assert.rejects(activator.begin(request(other)), refused("other-host"));
+        await assert.rejects(activator.begin(request(none)), refused("not-nixos"));
+        await assert.rejects(activator.begin(request(gone)), refused("not-valid"));
+        for (const hostile of [
+          "/etc",
+          "/nix/store/../etc",
+          `${fine}/bin`,
+          "$(reboot)",
+          "-h",
+          "",
+          `${fine}\n`,
+          `${fine} `,
+        ]) {
+          await assert.rejects(activator.begin(request(hostile)), refused("usage"), hostile);
+        }
+        for (const run of ["../x", "", "-x", "a b", "$(id)", "a/b", "A", "x".repeat(65)]) {
+          await assert.rejects(activator.begin(request(fine, { run })), refused("usage"), run);
+        }
+        assert.deepEqual(await host.triple(), before);
+        await nothingLeft();
+      });
+
+      test("while nixos-rebuild switches, a run is refused", async () => {
+        await host.output("systemd-run --collect --unit=nixos-rebuild-switch-to-configuration sleep 30");
+        await assert.rejects(activator.begin(request(fine)), refused("switching"));
+        await host.output("systemctl stop nixos-rebuild-switch-to-configuration");
+        await nothingLeft();
+        assert.equal(await host.output("ls /var/lib/bungee"), "history\nruns");
+      });
+
+      test("facts and dry-activate change nothing", async () => {
+        const before = await host.snapshot();
+        const facts = await activator.facts();
+        assert.equal(facts.now.running, (await host.triple()).running);
+        const log: Buffer[] = [];
+        assert.equal(await activator.dryActivate(fine, false, (chunk) => log.push(chunk)), 0);
+        assert.match(Buffer.concat(log).toString(), /would/);
+        assertUnchanged(before, await host.snapshot());
+      });
+
+      test("reset while nobody has confirmed: the old system boots, and the run is closed by the next question", async () => {
+        const before = await host.triple();
+        const status = await activator.begin(request(fine, { confirmationTimeout: 60 }));
+        await follow(status, "awaiting-confirmation");
+        await host.reset();
+        await host.waitSsh();
+        assert.equal((await host.triple()).running, before.bootDefault);
+        const facts = await activator.facts();
+        assert.equal(facts.lock?.sameBoot, false, "facts only looks");
+        const closed = await activator.status(status.run);
+        assert.deepEqual([closed.state, closed.why], ["rolled-back", "host-reset"]);
+        await nothingLeft();
+      });
+
+      test("boot leaves what runs alone, and restores both profile and entry when its step fails", async () => {
+        for (const behaviour of ["fails-boot-step", "fails-after-boot-step"] as const) {
+          const broken = await scene.deliver("web1", { version: "b", behaviour });
+          const ended = await snapsBack(request(broken, { action: "boot" }));
+          assert.equal(ended.why, "boot-step");
+        }
+        const before = await host.triple();
+        const status = await activator.begin(request(fine, { action: "boot" }));
+        assert.equal((await follow(status)).state, "committed");
+        assert.deepEqual(await host.triple(), { ...before, profile: fine, bootDefault: fine });
+        await nothingLeft();
+      });
+
+      test("without rollback an unconfirmed system stays, and is not made permanent", async () => {
+        const next = await scene.deliver("web1", { version: "9" });
+        const before = await host.triple();
+        const ended = await follow(await activator.begin(request(next, { rollback: false, confirmationTimeout: 1 })));
+        assert.deepEqual([ended.state, ended.why], ["kept", "unconfirmed"]);
+        assert.deepEqual(await host.triple(), { ...before, running: next });
+        await nothingLeft();
+      });
+    });
+});
