@@ -2,7 +2,8 @@
 import type { Duplex } from "node:stream";
 import { type AnyAuthMethod, Client, type ClientErrorExtensions } from "ssh2";
 import { type BungeeError, LoginError } from "../errors.ts";
-import { algorithmsFor, prepareCipher } from "./algorithms.ts";
+import { algorithmsFor } from "./algorithms.ts";
+import { prepareCipher } from "./cipher.ts";
 import { type Destination, resolveDestination } from "./destination.ts";
 import { type Acceptance, checkHostKey, type HostKeyRing, readHostKeyRing } from "./host-key.ts";
 import { findIdentities, type Identities, unusableAgentKeys } from "./identity.ts";

@@ -3,9 +3,8 @@
  * connection that is open already. For copies to the host and for questions about its store; nix reads the files of a unix
  * store from its own disk, so that `--from` would copy this machine's.
  *
- * Throughput, 500 MB to an sshd on the same two cores: as fast as `nix copy --to ssh-ng://`. What counted: AES-GCM
- * and its prepared key (algorithms.ts), and reading up to 1 MiB ahead from the socket. What did not: corked
- * writes, and CTR ciphers.
+ * Throughput, 500 MB to an sshd on the same two cores: as fast as `nix copy --to ssh-ng://`. What counted: AES-GCM,
+ * made quicker (cipher.ts), and reading up to 1 MiB ahead from the socket. What did not: CTR ciphers.
  */
 import { rmSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";

@@ -1,11 +1,8 @@
 import assert from "node:assert/strict";
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
-import { KeyObject } from "node:crypto";
 import { copyFileSync, existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { after, before, describe, it } from "node:test";
 import { LoginError } from "../../../src/errors.ts";
-import { resolveDestination } from "../../../src/host/destination.ts";
-import { logIn } from "../../../src/host/login.ts";
 import { noSshd, TestSshd } from "./sshd.ts";
 import { failure, visit } from "./visit.ts";
 
@@ -143,27 +140,5 @@ describe("logging in", { skip: noSshd }, () => {
       );
       assert.match(error.detail ?? "", /not offered: agent at \/nowhere\/agent: /);
     });
-  });
-
-  it("leaves ssh2's cipher with a prepared key, also after the keys were renewed", async () => {
-    using rekeying = await TestSshd.start("RekeyLimit 1M");
-    writeFileSync(rekeying.path("known_hosts"), rekeying.knownHost());
-    writeFileSync(rekeying.path("config"), rekeying.hostConfig("web"));
-    const destination = await resolveDestination({ address: "web" }, { configFile: rekeying.path("config") });
-    const login = await logIn(destination, { signal: AbortSignal.timeout(5000) });
-    let exchanges = 0;
-    login.client.on("handshake", () => (exchanges += 1));
-    const cipher = () =>
-      (login.client as unknown as { _protocol: { _cipher: { _encKey: unknown } } })._protocol._cipher;
-    assert.ok(cipher()._encKey instanceof KeyObject, "has ssh2 changed? see prepareCipher in algorithms.ts");
-    await new Promise<void>((resolve, reject) =>
-      login.client.exec("head -c 3000000 /dev/zero", (error, channel) => {
-        if (error) reject(error);
-        channel.resume().on("close", resolve);
-      }),
-    );
-    assert.ok(exchanges > 0);
-    assert.ok(cipher()._encKey instanceof KeyObject);
-    login.end();
   });
 });

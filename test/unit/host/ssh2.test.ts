@@ -180,8 +180,8 @@ describe("a connection by ssh2", { skip: noSshd }, () => {
   });
 
   it("keeps an idle connection, and a busy one that hears nothing else", async () => {
-    await during(open("ServerAliveInterval 1", "ServerAliveCountMax 1"), async (connection) => {
-      const finished = await connection.run({ argv: ["sh", "-c", "sleep 2.5; echo still"] });
+    await during(open("ServerAliveInterval 1", "ServerAliveCountMax 2"), async (connection) => {
+      const finished = await connection.run({ argv: ["sh", "-c", "sleep 3.5; echo still"] });
       assert.equal(finished.stdout, "still\n");
     });
   });
