@@ -15,13 +15,13 @@ const PROMPT = "\x1b[32m~/fleet $\x1b[39m";
 
 async function picture(): Promise<string> {
   await using example = await Example.open();
-  const good = await capture(example, upgrade(example));
-  const bad = await capture(example, mistake(example));
+  const good = await capture(example, upgrade(example), 0);
+  const bad = await capture(example, mistake(example), 1);
   return svgOf(`${good}\n${bad}`, { title: "bungee", columns: COLUMNS });
 }
 
 /** All that a terminal shows of a deploy, from the prompt on. */
-async function capture(example: Example, { what, command }: Change): Promise<string> {
+async function capture(example: Example, { what, command }: Change, exitCode: number): Promise<string> {
   const line = command.join(" ");
   const inTerminal = [
     "script",
@@ -31,7 +31,11 @@ async function capture(example: Example, { what, command }: Change): Promise<str
     `stty columns ${COLUMNS} rows 50; ${line}`,
     "/dev/null",
   ];
-  const { stdout } = await example.workstation.run(inTerminal, { cwd: DIRECTORY, env: { TERM: "xterm-256color" } });
+  const { code, stdout } = await example.workstation.run(inTerminal, {
+    cwd: DIRECTORY,
+    env: { TERM: "xterm-256color" },
+  });
+  if (code !== exitCode) throw new LabError(`${line} ended with ${code}, not ${exitCode}: ${stdout}`);
   return `${PROMPT} \x1b[2m# ${what}\x1b[22m\n${PROMPT} ${line}\n${stdout}`;
 }
 

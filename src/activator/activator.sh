@@ -263,7 +263,8 @@ give_up() { # FROM WHY MESSAGE
   if [ "$(get rollback)" = yes ]; then
     become "$1" rolling-back || return
     tell why "$2" && tell message "$3"
-    note "$3; going back to $(get recorded-running)"
+    note "$3"
+    note "going back to $(basename "$(get recorded-running)")"
     roll_back
   else
     tell why "$2" && tell message "$3"
