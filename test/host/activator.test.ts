@@ -1,6 +1,7 @@
 /** The activator alone, on real hosts of both releases: each test breaks a run in one way and looks at what the host became. */
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
+import { setTimeout as pause } from "node:timers/promises";
 import { Activator, type BeginRequest } from "../../src/activator/activator.ts";
 import { isFinal, type RunState, type RunStatus } from "../../src/activator/protocol.ts";
 import { LockedError, RefusedError } from "../../src/errors.ts";
@@ -250,6 +251,28 @@ describe("the activator", { skip, concurrency: true }, () => {
         const status = await activator.begin(request(fine, { action: "boot" }));
         assert.equal((await follow(status)).state, "committed");
         assert.deepEqual(await host.triple(), { ...before, profile: fine, bootDefault: fine });
+        await nothingLeft();
+      });
+
+      test("a recorded system that cannot be activated again is booted instead", async () => {
+        // Refuses to be switched to as soon as the test says so; a boot does not ask it.
+        const preSwitchChecks = { stubborn: "[ ! -e /run/stubborn ]" };
+        const stubborn = await scene.deliver("web1", { version: "s", config: { system: { preSwitchChecks } } });
+        const first = await activator.begin(request(stubborn, { confirmationTimeout: 10 }));
+        await follow(first, "awaiting-confirmation");
+        await activator.confirm(first.run, TOKEN);
+        assert.equal((await follow(first)).state, "committed");
+        const before = await host.triple();
+
+        const boots = host.boots;
+        const { run } = await activator.begin(request(fine));
+        await untilState(host, "awaiting-confirmation");
+        await host.output(": >/run/stubborn");
+        while (host.boots === boots) await pause(50);
+        await host.waitSsh();
+        assert.deepEqual(await host.triple(), { ...before, booted: before.running });
+        const closed = await activator.status(run);
+        assert.deepEqual([closed.state, closed.why], ["rolled-back", "unconfirmed"]);
         await nothingLeft();
       });
 
