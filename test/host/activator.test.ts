@@ -227,6 +227,34 @@ describe("the activator", { skip, concurrency: true }, () => {
         assertUnchanged(before, await host.snapshot());
       });
 
+      test("what would boot is read in GRUB's and extlinux' words too", async () => {
+        const menus = {
+          "/boot/grub/grub.cfg": `
+set default=0
+menuentry "NixOS - Default" --class nixos --unrestricted {
+  linux ($drive1)/kernels/linux-6.1-bzImage init=${fine}/init loglevel=4
+}
+submenu "NixOS - All configurations" {
+  linux ($drive1)/kernels/linux-6.1-bzImage init=/nix/store/older/init loglevel=4
+}`,
+          "/boot/extlinux/extlinux.conf": `
+DEFAULT nixos-default
+LABEL nixos-default
+  LINUX ../nixos/linux-6.1-Image
+  APPEND init=${fine}/init loglevel=4
+LABEL nixos-1-default
+  APPEND init=/nix/store/older/init loglevel=4`,
+        };
+        await host.output("mv /boot/loader /boot/aside");
+        for (const [file, menu] of Object.entries(menus)) {
+          await host.output(`mkdir -p "$(dirname ${file})"; cat >${file}`, { stdin: menu });
+          assert.equal((await activator.facts()).now.bootDefault, fine, file);
+          await host.output(`rm -r "$(dirname ${file})"`);
+        }
+        assert.equal((await activator.facts()).now.bootDefault, null, "a boot loader that is not known");
+        await host.output("mv /boot/aside /boot/loader");
+      });
+
       test("reset while nobody has confirmed: the old system boots, and the run is closed by the next question", async () => {
         const before = await host.triple();
         const status = await activator.begin(request(fine, { confirmationTimeout: 60 }));
