@@ -23,7 +23,7 @@ let
         impureEnvVars = lib.fetchers.proxyImpureEnvVars ++ [ "npm_config_registry" ];
         outputHashMode = "recursive";
         outputHashAlgo = "sha256";
-        outputHash = "sha256-5MYwNj64qxTupsUizI2TYzaloYoze45Mcc6jJUufhwQ=";
+        outputHash = "sha256-qBarFz6qVxuBPKMv4PEkJnxbXhodAdBP9gPn26CHGc0=";
       }
       ''
         cp ${../package.json} package.json
@@ -53,6 +53,7 @@ runCommand "bungee-${manifest.version}"
   ''
     mkdir -p $out/share/bungee
     cp -r ${../src} $out/share/bungee/src
+    cp -r ${../templates} $out/share/bungee/templates
     cp ${../package.json} $out/share/bungee/package.json
     ln -s ${dependencies}/node_modules $out/share/bungee/node_modules
     # Behind the user's own programs: bungee speaks as nix and ssh do on this machine.

@@ -29,6 +29,8 @@ const PROGRAMS = {
   git: "git",
   shellcheck: "shellcheck",
   tmux: "tmux",
+  fish: "fish",
+  python3: "python3",
   // Without it Debian 12 cannot tell that Debian 13 is what it says.
   "/usr/share/keyrings/debian-archive-trixie-stable.gpg": "debian-archive-keyring",
 };
@@ -36,7 +38,9 @@ if (process.getuid() !== 0) PROGRAMS.newuidmap = "uidmap";
 
 /** What only some scripts need; the others need all the rest. */
 const NEEDS = { check: ["shellcheck"], test: Object.keys(PROGRAMS) };
-const LAB = Object.keys(PROGRAMS).filter((program) => !["sshd", "sudo", "shellcheck", "tmux"].includes(program));
+const LAB = Object.keys(PROGRAMS).filter(
+  (program) => !["sshd", "sudo", "shellcheck", "tmux", "fish", "python3"].includes(program),
+);
 
 const root = join(dirname(fileURLToPath(import.meta.url)), "..");
 

@@ -91,6 +91,11 @@ export class RefusedError extends BungeeError {
   }
 }
 
+/** The host can be reached, and is not well: its own health checks say so. `detail` is what they said last. */
+export class UnhealthyError extends BungeeError {
+  readonly code = "unhealthy";
+}
+
 /** What came from the other side is not the protocol. */
 export class ProtocolError extends BungeeError {
   readonly code = "protocol";

@@ -1,5 +1,6 @@
 /** The one place that starts a local process. Every child leads a process group of its own, and none outlives bungee. */
 import { type ChildProcess, spawn } from "node:child_process";
+import { existsSync, readFileSync } from "node:fs";
 import type { Readable, Writable } from "node:stream";
 import { MissingToolError } from "./errors.ts";
 
@@ -55,10 +56,25 @@ export interface LocalProcess {
 const KEEP = 64 * 1024 * 1024;
 const running = new Set<ChildProcess>();
 
-// A group is killed at exit, so that no build and no copy goes on printing into the operator's shell.
+// No build and no copy goes on printing into the operator's shell. nix has a moment to end its own builders, which are in no group
+// of ours; nothing but waiting in place is possible here.
 process.on("exit", () => {
+  for (const child of running) killGroup(child, "SIGTERM");
+  const deadline = Date.now() + LAST_MOMENT_MS;
+  while ([...running].some(isAtWork) && Date.now() < deadline) Atomics.wait(PAUSE, 0, 0, 20);
   for (const child of running) killGroup(child, "SIGKILL");
 });
+const LAST_MOMENT_MS = 1000;
+const PAUSE = new Int32Array(new SharedArrayBuffer(4));
+
+/** Not yet ended: a process that nobody has waited for is still in the table, as a zombie. Where there is no /proc, it may be. */
+function isAtWork({ pid }: ChildProcess): boolean {
+  try {
+    return !/^State:\s+[ZX]/m.test(readFileSync(`/proc/${pid}/status`, "utf8"));
+  } catch {
+    return !existsSync("/proc/self/status");
+  }
+}
 
 /** @throws MissingToolError when the program is not there. A failing exit code is a result, not an error. */
 export async function runLocal(command: Command, options: LocalOptions = {}): Promise<Finished> {

@@ -62,6 +62,8 @@
 
         bungee.labels.role = "web";
         bungee.after = [ "db" ];
+        bungee.healthChecks.nginx.unit = "nginx.service";
+        bungee.healthChecks.http.tcp = 80;
       };
     in
     {

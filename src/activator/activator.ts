@@ -1,33 +1,46 @@
 /** The activator's verbs, as functions: the only code that knows what stands on a host. */
-import { readFileSync } from "node:fs";
 import type { z } from "zod";
-import { ProtocolError } from "../errors.ts";
 import type { Connection } from "../host/connection.ts";
-import type { Command, RunOptions } from "../process.ts";
+import type { Command, Finished, RunOptions } from "../process.ts";
 import { FrameReader } from "./frames.ts";
 import {
   type Facts,
+  type Found,
   factsSchema,
+  foundSchema,
+  isAnswered,
+  isGate,
   parseAnswer,
   type RunState,
   type RunStatus,
   releaseSchema,
   statusSchema,
+  type Unwrapped,
+  unwrappedSchema,
 } from "./protocol.ts";
+import { SCRIPT, streamed } from "./script.ts";
 
-const SCRIPT = readFileSync(new URL("./activator.sh", import.meta.url), "utf8");
+const yesNo = (value: boolean) => (value ? "yes" : "no");
 
-/**
- * Runs the activator that the host has installed, else the one on standard input: the very first deploy is protected too.
- * `head -c` takes exactly the script; what follows (the token) is left for the script to read.
- */
-const LOADER = `installed=/run/current-system/sw/bin/bungee-activator
-if [ "$1" = installed ] && [ -x $installed ]; then
-  head -c "$2" >/dev/null; shift 2; exec $installed "$@"
-fi
-BUNGEE_ACTIVATOR=$(head -c "$2"); shift 2; eval "$BUNGEE_ACTIVATOR"`;
+/** A profile besides the host's system. */
+export interface ProfileWords {
+  readonly name: string;
+  readonly user: string;
+  /** null: where nix keeps that user's profiles. */
+  readonly path: string | null;
+}
 
-export interface BeginRequest {
+/** What a release must be for a host to take it. */
+interface Terms {
+  /** null or left out: it is the host's system. */
+  readonly profile?: ProfileWords | null;
+  /** Lets the system of another host name in. */
+  readonly anyHost: boolean;
+  /** Every path of the closure needs a signature by a key that the host trusts. */
+  readonly requireSignature: boolean;
+}
+
+export interface BeginRequest extends Terms {
   readonly run: string;
   /** Unguessable; what a confirmation has to bring. Never on a command line, where every user of the host could read it. */
   readonly token: string;
@@ -38,36 +51,74 @@ export interface BeginRequest {
   /** Seconds. */
   readonly confirmationTimeout: number;
   readonly rollback: boolean;
-  /** Lets the system of another host name in. */
-  readonly anyHost: boolean;
+  /** auto: a switch becomes a boot with a reboot when kernel, initrd or modules change. */
+  readonly reboot: "yes" | "auto" | "no";
+  /** Whether the way back may reboot the host. */
+  readonly mayReboot: boolean;
+  /** Exit 4 of the switch, and units that fail, are no reason to go back. */
+  readonly allowFailedUnits: boolean;
   /** Who and from where, for people. */
   readonly actor: string;
+}
+
+/** What a host lets its deployer do; learnt by the first question, and kept for all connections to that host. */
+export interface Access {
+  /** Only plain words for the activator that is installed there, and nix-daemon: the login is a deploy user's. */
+  restricted: boolean;
+}
+
+export interface CheckRequest {
+  readonly kind: "unit" | "command" | "http" | "tcp";
+  /** The health check's name; a command is looked up by it in the release. */
+  readonly name: string;
+  /** Whole seconds. */
+  readonly timeout: number;
+  /** What the kind takes: a line each, or a command of many. */
+  readonly input: readonly string[];
 }
 
 /** The verbs over one connection, which is elevated already. Every method throws ConnectionLostError when it breaks. */
 export class Activator {
   readonly #connection: Connection;
-  /** An installed activator of another version is passed over from then on. */
-  #use: "installed" | "streamed" = "installed";
+  readonly #access: Access;
 
-  constructor(connection: Connection) {
+  constructor(connection: Connection, access: Access = { restricted: false }) {
     this.#connection = connection;
+    this.#access = access;
   }
 
-  facts(options?: RunOptions): Promise<Facts> {
-    return this.#ask(factsSchema, ["facts"], "", options);
+  /** @param profile whose link stands for what runs, instead of the system */
+  facts(profile: ProfileWords | null = null, options?: RunOptions): Promise<Facts> {
+    return this.#ask(factsSchema, ["facts", ...wordsOf(profile)], "", options);
   }
 
   /** Locks the host, records its state, arms the guard and starts the run. @throws LockedError | RefusedError: nothing was touched */
   begin(request: BeginRequest): Promise<RunStatus> {
-    const { run, action, release, activationTimeout, confirmationTimeout } = request;
-    const yesNo = (value: boolean) => (value ? "yes" : "no");
-    const args = [run, action, release, String(activationTimeout), String(confirmationTimeout)];
-    return this.#ask(
-      statusSchema,
-      ["begin", ...args, yesNo(request.rollback), yesNo(request.anyHost), request.actor],
-      request.token,
-    );
+    const settings = {
+      action: request.action,
+      release: request.release,
+      "activation-timeout": request.activationTimeout,
+      "confirmation-timeout": request.confirmationTimeout,
+      rollback: yesNo(request.rollback),
+      reboot: request.reboot,
+      "may-reboot": yesNo(request.mayReboot),
+      "any-host": yesNo(request.anyHost),
+      "allow-failed-units": yesNo(request.allowFailedUnits),
+      "require-signature": yesNo(request.requireSignature),
+      actor: request.actor,
+    };
+    const words = Object.entries(settings).map(([key, value]) => `${key}=${value}`);
+    return this.#ask(statusSchema, ["begin", request.run, ...words, ...wordsOf(request.profile)], request.token);
+  }
+
+  /** One try of a health check, by the host itself, while the run waits for its confirmation. @throws RefusedError */
+  check(
+    run: string,
+    token: string,
+    { kind, name, timeout, input }: CheckRequest,
+    options?: RunOptions,
+  ): Promise<Found> {
+    return this.#ask(foundSchema, ["check", run, kind, name, String(timeout)], [token, ...input].join("\n"), options);
   }
 
   /** Proves that the host can be reached and is well. @throws RefusedError with the reason when it is not */
@@ -75,8 +126,16 @@ export class Activator {
     return this.#ask(statusSchema, ["confirm", run], token, options);
   }
 
-  abort(run: string, token: string): Promise<RunStatus> {
-    return this.#ask(statusSchema, ["abort", run], token);
+  /** @param message a line for people, kept in the run's record on the host */
+  abort(
+    run: string,
+    token: string,
+    why: "aborted" | "unhealthy" = "aborted",
+    message = "",
+    options?: RunOptions,
+  ): Promise<RunStatus> {
+    const line = message.replaceAll(/\s+/g, " ").slice(0, 900);
+    return this.#ask(statusSchema, ["abort", run, why], `${token}\n${line}`, options);
   }
 
   /** Also closes the run when nobody carries it out any more, as after a reset of the host. */
@@ -84,13 +143,18 @@ export class Activator {
     return this.#ask(statusSchema, ["status", run], "", options);
   }
 
-  async stage(release: string, anyHost: boolean): Promise<void> {
-    await this.#ask(releaseSchema, ["stage", release, anyHost ? "yes" : "no"]);
+  async stage(release: string, terms: Terms): Promise<void> {
+    await this.#ask(releaseSchema, ["stage", release, ...termWords(terms)]);
+  }
+
+  /** What was built on the host: the system that it is, or that deploy-rs has wrapped in it; else a profile. */
+  unwrap(built: string): Promise<Unwrapped> {
+    return this.#ask(unwrappedSchema, ["unwrap", built]);
   }
 
   /** What activation would do, in the system's own words, and its exit code. Changes nothing. */
-  async dryActivate(release: string, anyHost: boolean, onLog: (chunk: Buffer) => void): Promise<number> {
-    const answer = await this.#ask(releaseSchema, ["dry-activate", release, anyHost ? "yes" : "no"], "", {
+  async dryActivate(release: string, terms: Terms, onLog: (chunk: Buffer) => void): Promise<number> {
+    const answer = await this.#ask(releaseSchema, ["dry-activate", release, ...termWords(terms)], "", {
       onStdout: onLog,
     });
     return answer.exitCode ?? 0;
@@ -112,7 +176,7 @@ export class Activator {
       cursor.offset += chunk.length;
       onLog(chunk);
     });
-    const finished = await this.#connection.run(this.#command(["follow", run, String(cursor.offset), state], ""), {
+    const answer = await this.#say(["follow", run, String(cursor.offset), state], "", {
       ...(options.signal ? { signal: options.signal } : {}),
       keep: 64 * 1024,
       onStdout: (chunk) => {
@@ -120,7 +184,7 @@ export class Activator {
         frames.push(chunk);
       },
     });
-    return parseAnswer(statusSchema, "follow", { ...finished, stdout: frames.rest() });
+    return parseAnswer(statusSchema, "follow", { ...answer, stdout: frames.rest() });
   }
 
   async #ask<T>(
@@ -129,22 +193,40 @@ export class Activator {
     token = "",
     options?: RunOptions,
   ): Promise<T> {
-    const verb = args[0];
-    const finished = await this.#connection.run(this.#command(args, token), options);
-    try {
-      return parseAnswer(schema, verb, finished);
-    } catch (error) {
-      if (!(error instanceof ProtocolError) || this.#use === "streamed") throw error;
-      this.#use = "streamed";
-      return parseAnswer(schema, verb, await this.#connection.run(this.#command(args, token), options));
-    }
+    return parseAnswer(schema, args[0], await this.#say(args, token, options));
   }
 
-  #command(args: readonly string[], token: string): Command {
-    return {
-      argv: ["/bin/sh", "-c", LOADER, "bungee-activator", this.#use, String(Buffer.byteLength(SCRIPT)), ...args],
-      stdin: `${SCRIPT}${token}\n`,
-      root: true,
-    };
+  /** Sends the script along, unless a gate stands before the host: then the words alone, for the activator behind it. */
+  async #say(args: readonly string[], token: string, options?: RunOptions): Promise<Finished> {
+    if (!this.#access.restricted) {
+      const finished = await this.#connection.run(streamed("bungee-activator", SCRIPT, args, token), options);
+      if (!isGate(finished)) return finished;
+      this.#access.restricted = true;
+    }
+    const finished = await this.#connection.run(installed(args, token), options);
+    // No answer at all: the gate went with the system that had it, as in a way back. The next question finds out.
+    if (!isAnswered(finished)) this.#access.restricted = false;
+    return finished;
   }
 }
+
+const termWords = ({ anyHost, requireSignature, profile }: Terms) => [
+  yesNo(anyHost),
+  yesNo(requireSignature),
+  ...wordsOf(profile),
+];
+
+const wordsOf = (profile: ProfileWords | null | undefined) =>
+  !profile
+    ? []
+    : [
+        `profile=${profile.name}`,
+        `profile-user=${profile.user}`,
+        ...(profile.path === null ? [] : [`profile-path=${profile.path}`]),
+      ];
+
+/** The gate takes no other letters; of all that is sent, only an actor may have them. */
+const installed = (args: readonly string[], token: string): Command => ({
+  argv: ["bungee-activator", ...args.map((word) => word.replaceAll(/[^A-Za-z0-9+._?=/@:,%-]/g, "_"))],
+  stdin: `${token}\n`,
+});

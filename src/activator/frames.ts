@@ -1,13 +1,17 @@
 /** Splits what `follow` sends into the run's log and the closing JSON line. */
 
 const HEADER = /^log (\d{1,15})$/;
-/** A line longer than this is no header and no answer: the other side is not the activator. */
-const LONGEST_LINE = 1024 * 1024;
+/** Bytes. A longer line is no header and no answer, and not kept: the other side is not the activator. */
+const LONGEST_LINE = 128 * 1024;
+const LINES_KEPT = 100;
+const NEWLINE = 0x0a;
 
 export class FrameReader {
   /** Bytes of the log seen so far; where to go on after a lost connection. */
   offset: number;
-  #pending: Buffer = Buffer.alloc(0);
+  /** What came of a line that has no end yet; empty when it is too long already. */
+  #pending: Buffer[] = [];
+  #pendingLength = 0;
   #bodyLeft = 0;
   readonly #lines: string[] = [];
   readonly #onLog: (chunk: Buffer) => void;
@@ -18,41 +22,46 @@ export class FrameReader {
   }
 
   push(chunk: Buffer): void {
-    this.#pending = this.#pending.length === 0 ? chunk : Buffer.concat([this.#pending, chunk]);
-    while (this.#pending.length > 0 && this.#step()) {
-      // One header, one line or one piece of a body at a time.
-    }
+    let left = chunk;
+    while (left.length > 0) left = this.#bodyLeft > 0 ? this.#body(left) : this.#line(left);
   }
 
-  /** Every line that was not part of a frame; the answer is the last that is the protocol's. */
+  /** The last lines that were not part of a frame; the answer is the last that is the protocol's. */
   rest(): string {
-    return [...this.#lines, this.#pending.toString("utf8")].join("\n");
+    return [...this.#lines, this.#takePending() ?? ""].join("\n");
   }
 
-  #step(): boolean {
-    if (this.#bodyLeft > 0) {
-      const body = this.#pending.subarray(0, this.#bodyLeft);
-      this.#pending = this.#pending.subarray(body.length);
-      this.#bodyLeft -= body.length;
-      this.offset += body.length;
-      this.#onLog(body);
-      return true;
-    }
-    const end = this.#pending.indexOf(0x0a);
-    if (end === -1) {
-      if (this.#pending.length > LONGEST_LINE) this.#pending = Buffer.alloc(0);
-      return false;
-    }
-    const line = this.#pending.subarray(0, end).toString("utf8");
-    this.#pending = this.#pending.subarray(end + 1);
-    const header = HEADER.exec(line);
+  #body(bytes: Buffer): Buffer {
+    const body = bytes.subarray(0, this.#bodyLeft);
+    this.#bodyLeft -= body.length;
+    this.offset += body.length;
+    this.#onLog(body);
+    return bytes.subarray(body.length);
+  }
+
+  #line(bytes: Buffer): Buffer {
+    const end = bytes.indexOf(NEWLINE);
+    this.#keep(end === -1 ? bytes : bytes.subarray(0, end));
+    if (end === -1) return Buffer.alloc(0);
+    const line = this.#takePending();
+    const header = line === undefined ? null : HEADER.exec(line);
     if (header) this.#bodyLeft = Number(header[1]);
-    else this.#keep(line);
-    return true;
+    else if (line !== undefined) this.#lines.push(line);
+    if (this.#lines.length > LINES_KEPT) this.#lines.shift();
+    return bytes.subarray(end + 1);
   }
 
-  #keep(line: string): void {
-    this.#lines.push(line);
-    if (this.#lines.length > 100) this.#lines.shift();
+  #keep(piece: Buffer): void {
+    this.#pendingLength += piece.length;
+    if (this.#pendingLength <= LONGEST_LINE) this.#pending.push(piece);
+    else this.#pending = [];
+  }
+
+  /** undefined: it was too long. */
+  #takePending(): string | undefined {
+    const line = this.#pendingLength > LONGEST_LINE ? undefined : Buffer.concat(this.#pending).toString("utf8");
+    this.#pending = [];
+    this.#pendingLength = 0;
+    return line;
   }
 }

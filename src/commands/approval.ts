@@ -28,8 +28,9 @@ export function approvalBy(
         const lines = renderPlan(plan, { style: styleOf("stderr"), verbose: args.verbose });
         streams.stderr.write(`${lines.join("\n")}\n`);
       }
-      const answer = await approve(questionFor(plan), streams);
-      if (answer === null) interruption.interrupt("Ctrl-C", "nothing was started");
+      const answer = await approve(questionFor(plan), streams, interruption.signal);
+      // Asked, the terminal gives Ctrl-C to the question; other signals have interrupted already.
+      if (answer === null && !interruption.signal.aborted) interruption.interrupt("Ctrl-C", "nothing was started");
       return answer === true;
     });
 }

@@ -9,12 +9,14 @@ export function isInteractive({ stdin, stderr }: Streams): boolean {
   return Boolean(stdin.isTTY && stderr.isTTY);
 }
 
-/** @returns what was typed, trimmed; null after Ctrl-C or Ctrl-D */
-export async function ask(question: string, { stdin, stderr }: Streams): Promise<string | null> {
+/** @returns what was typed, trimmed; null after Ctrl-C or Ctrl-D, and when `signal` says that the question is void */
+export async function ask(question: string, { stdin, stderr }: Streams, signal?: AbortSignal): Promise<string | null> {
   const lines = createInterface({ input: stdin, output: stderr });
   try {
     return await new Promise<string | null>((resolve, reject) => {
       lines.once("SIGINT", () => resolve(null));
+      signal?.addEventListener("abort", () => resolve(null), { once: true });
+      if (signal?.aborted) resolve(null);
       lines.once("close", () => resolve(null));
       lines.question(question).then((answer) => resolve(answer.trim()), reject);
     });
@@ -24,8 +26,8 @@ export async function ask(question: string, { stdin, stderr }: Streams): Promise
 }
 
 /** Anything but a clear yes is a no. */
-export async function approve(question: string, streams: Streams): Promise<boolean | null> {
-  const answer = await ask(`${question} [y/N] `, streams);
+export async function approve(question: string, streams: Streams, signal?: AbortSignal): Promise<boolean | null> {
+  const answer = await ask(`${question} [y/N] `, streams, signal);
   return answer === null ? null : /^y(es)?$/i.test(answer);
 }
 

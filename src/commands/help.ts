@@ -9,7 +9,7 @@ const EXIT = [
 
 export function helpOfAll(verbs: readonly Verb[]): string {
   const rows = [
-    ...verbs.map((verb) => [`${verb.name} [selectors…]`, verb.describe] as const),
+    ...verbs.map((verb) => [verb.name, verb.describe] as const),
     ["completion", "print a completion script for bash or zsh"] as const,
   ];
   return [
@@ -27,17 +27,26 @@ export function helpOfAll(verbs: readonly Verb[]): string {
 
 export function helpOf(verb: Verb): string {
   return [
-    `Usage: bungee ${verb.name} [selectors…] [flags]`,
+    `Usage: bungee ${usageOf(verb)} [flags]`,
     "",
     verb.describe,
-    "Selectors: names, patterns (web*), labels (role=dns+tier=prod), !without.",
-    `No selector: ${verb.withoutSelectors}.`,
+    ...(verb.withoutSelectors === null ? [] : [SELECTORS, `No selector: ${verb.withoutSelectors}.`]),
     "",
-    ...table(Object.entries(verb.flags).map(([name, flag]) => [spell(name, flag), flag.describe] as const)),
+    ...table(
+      Object.entries(verb.flags).flatMap(([name, flag]) =>
+        flag.rare ? [] : [[spell(name, flag), flag.describe] as const],
+      ),
+    ),
     "",
     ...table(verb.examples),
     ...EXIT,
   ].join("\n");
+}
+
+const SELECTORS = "Selectors: names, patterns (web*), labels (role=dns+tier=prod), !without.";
+
+function usageOf({ name, withoutSelectors }: Verb): string {
+  return withoutSelectors === null ? name : `${name} [selectors…]`;
 }
 
 function spell(name: string, { alias, value }: Flag): string {

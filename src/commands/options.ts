@@ -1,12 +1,35 @@
 /** The flags that verbs share, and the reading of values. Nothing here does I/O. */
 import { UsageError } from "../errors.ts";
+import { LONGEST_TIMEOUT } from "../fleet/fields.ts";
 import { didYouMean } from "../fleet/nearest.ts";
-import { ACTIONS, type Action } from "../run/outcome.ts";
-import type { Flag, Typed } from "./verb.ts";
+import type { Settings } from "../fleet/schema.ts";
+import { SCHEMAS, type Schema } from "../fleet/sources/source.ts";
+import { REPORTS, type ReportKind } from "../report/reporter.ts";
+import { ACTIONS, type Action, REBOOTS, type Reboot } from "../run/outcome.ts";
+import type { Flag, Streams, Typed } from "./verb.ts";
 
 export const flake: Flag = { value: "ref", describe: "whose nixosConfigurations are the fleet (default: .)" };
 
+const SCHEMA_CHOICES = ["auto", ...SCHEMAS] as const satisfies readonly ("auto" | Schema)[];
+
+export const schema: Flag = {
+  value: "whose",
+  choices: SCHEMA_CHOICES,
+  describe: "settings of: auto (default) bungee deploy-rs colmena",
+};
+
+export function readSchema(typed: Typed): Schema | "auto" {
+  return readChoice("schema", SCHEMA_CHOICES, typed) ?? "auto";
+}
+
+/** As colmena has it. */
+export const noKeys: Flag = { describe: "deploy colmena's hosts without their deployment.keys", rare: true };
+
 export const verbose: Flag = { alias: "v", describe: "whole logs and diffs, and what nix says" };
+
+const SSH = ["auto", "ssh2", "openssh"] as const satisfies readonly Settings["ssh"][];
+
+export const ssh: Flag = { value: "kind", choices: SSH, describe: "what speaks SSH: auto (default) ssh2 openssh" };
 
 export const json: Flag = { describe: "print versioned JSON" };
 
@@ -23,14 +46,71 @@ export function readFlake(typed: Typed): string {
 }
 
 export function readAction(typed: Typed): Action {
-  return readChoice("action", ACTIONS, typed) ?? "switch";
+  return readActionIfSaid(typed) ?? "switch";
 }
 
-/** Seconds: a host that needs more than a day has another problem. */
-const LONGEST_TIMEOUT = 24 * 60 * 60;
+export function readActionIfSaid(typed: Typed): Action | undefined {
+  return readChoice("action", ACTIONS, typed);
+}
+
+export const reboot: Flag = {
+  value: "when",
+  choices: REBOOTS,
+  describe: "always (alone too), or auto: when the kernel changes",
+};
+
+/** `--reboot` without a word after it is meant. */
+export function readReboot(typed: Typed): Reboot {
+  if (typed.flags.get("reboot") === "") return "always";
+  return readChoice("reboot", REBOOTS, typed) ?? "never";
+}
+
+/** As a layer of the settings: empty where nothing is said. */
+export function readSsh(typed: Typed): Settings {
+  const ssh = readChoice("ssh", SSH, typed);
+  return ssh === undefined ? {} : { ssh };
+}
 
 export function readTimeout(name: string, typed: Typed): number | undefined {
   return readInteger(name, typed, { least: 1, most: LONGEST_TIMEOUT, unit: "seconds" });
+}
+
+export const lockWait: Flag = { value: "s", describe: "seconds to wait for a host that another run holds" };
+
+export function readLockWait(typed: Typed): number {
+  return readInteger("lock-wait", typed, { least: 0, most: LONGEST_TIMEOUT, unit: "seconds" }) ?? 0;
+}
+
+export const report: Flag = {
+  value: "kind",
+  choices: REPORTS,
+  describe: "tree (on a terminal) lines (off it) json github",
+};
+
+export function readReport(typed: Typed, { stdout }: Pick<Streams, "stdout">): ReportKind | undefined {
+  const kind = readChoice("report", REPORTS, typed);
+  refuse(
+    kind === "tree" && !stdout.isTTY,
+    "--report tree needs a terminal, and the output is none",
+    "use --report lines, or json for programs",
+  );
+  return kind;
+}
+
+export const parallel: Flag = { value: "n", describe: "hosts worked on at once (default: 10)" };
+
+export function readParallel(typed: Typed): number {
+  return readInteger("parallel", typed, { least: 1, most: 1000, unit: "hosts" }) ?? 10;
+}
+
+/** A key and known hosts for a job that has no ~/.ssh. */
+export const sshKeyFile: Flag = { value: "file", describe: "the private key; or its text: BUNGEE_SSH_KEY" };
+export const knownHosts: Flag = { value: "file", describe: "the hosts' keys; or their text: BUNGEE_KNOWN_HOSTS" };
+
+export function readText(name: string, typed: Typed): string | undefined {
+  const text = typed.flags.get(name);
+  refuse(text === "", `--${name} is empty`, "give its value, or leave it out");
+  return typeof text === "string" ? text : undefined;
 }
 
 export function readInteger(

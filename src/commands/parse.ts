@@ -21,10 +21,10 @@ const COMPLETION = "completion";
 
 /** @throws UsageError for what no verb understands */
 export async function parse(args: readonly string[], verbs: readonly Verb[], streams: Streams): Promise<Parsed> {
-  refuseObjectMethods(args);
+  refuseNamesOfYargs(args);
   const cli = withoutManners(yargs([...args]));
   // Choices are for completion only: readChoice says better what is wrong.
-  const completing = args.includes("--get-yargs-completions");
+  const completing = beforeDashes(args).includes("--get-yargs-completions");
   let parsed: Parsed | undefined;
   for (const verb of verbs) {
     const options = yargsOptions({ ...verb.flags, ...COMMON }, completing);
@@ -43,11 +43,19 @@ export async function parse(args: readonly string[], verbs: readonly Verb[], str
   return parsed ?? withoutVerb(rest as Raw, verbs);
 }
 
-/** yargs looks flags up in plain objects, where `constructor` and its like are found. */
-function refuseObjectMethods(args: readonly string[]): void {
+/** Behind `--` everything is a selector. */
+function beforeDashes(args: readonly string[]): readonly string[] {
   const end = args.indexOf("--");
-  const flags = args.slice(0, end < 0 ? undefined : end).filter((word) => word.startsWith("-"));
-  const found = flags.find((word) => word.replace(/^--?/, "").replace(/=.*$/s, "") in Object.prototype);
+  return end < 0 ? args : args.slice(0, end);
+}
+
+/** yargs has places of its own for these, and looks flags up in plain objects, where `constructor` and its like are found. */
+function refuseNamesOfYargs(args: readonly string[]): void {
+  const flags = beforeDashes(args).filter((word) => word.startsWith("-"));
+  const found = flags.find((word) => {
+    const name = word.replace(/^--?/, "").replace(/=.*$/s, "");
+    return name in Object.prototype || ["_", "$0", "selectors"].includes(name) || /^-[^-=]*_/.test(word);
+  });
   if (found !== undefined) throw new UsageError(`there is no flag ${found}`, { mend: "see bungee --help" });
 }
 

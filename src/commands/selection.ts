@@ -15,6 +15,8 @@ export interface Chosen {
   readonly nodes: readonly Node[];
   /** Chosen, or perhaps meant by a label, and not readable: they fail, the others are deployed. */
   readonly broken: ReadonlyMap<string, EvaluationError>;
+  /** Nobody named any of them. */
+  readonly all?: boolean;
 }
 
 /** @throws UsageError */
@@ -26,20 +28,27 @@ export function choose(fleet: Fleet, wanted: Wanted): Chosen {
     broken: new Map(
       [...names, ...undecided].flatMap((name) => (fleet.broken.has(name) ? [[name, fleet.broken.get(name)!]] : [])),
     ),
+    all: wanted.all && wanted.selectors.length === 0,
   };
 }
 
 /** Off a terminal a choice was made: the flags were checked. */
-export async function chooseOrAsk(fleet: Fleet, wanted: Wanted, streams: Streams): Promise<Chosen> {
+export async function chooseOrAsk(
+  fleet: Fleet,
+  wanted: Wanted,
+  streams: Streams,
+  signal?: AbortSignal,
+): Promise<Chosen> {
   const says = wanted.all || wanted.selectors.length > 0 || fleet.named !== null;
-  return says ? choose(fleet, wanted) : askForNodes(fleet, streams);
+  return says ? choose(fleet, wanted) : askForNodes(fleet, streams, signal);
 }
 
-async function askForNodes(fleet: Fleet, streams: Streams): Promise<Chosen> {
+async function askForNodes(fleet: Fleet, streams: Streams, signal: AbortSignal | undefined): Promise<Chosen> {
   const nodes = [...fleet.nodes.values()].filter((node) => node.enable);
   streams.stderr.write(`${listChoices(nodes).join("\n")}\n`);
   for (;;) {
-    const answer = await ask('Which hosts? Numbers, names, labels (role=dns), !without, or "all": ', streams);
+    const question = 'Which hosts? Numbers, names, labels (role=dns), !without, or "all": ';
+    const answer = await ask(question, streams, signal);
     if (answer === null || answer === "") {
       throw new InterruptedError("no host was chosen; nothing was done", { mend: "name hosts, or say --all" });
     }

@@ -15,14 +15,16 @@ export interface Flag {
   readonly value?: string;
   /** The values that there are, for completion too. */
   readonly choices?: readonly string[];
+  /** Left out of --help, which is one screen; it stands in the documentation. */
+  readonly rare?: true;
 }
 
 export interface Verb {
   readonly name: string;
   /** One line. */
   readonly describe: string;
-  /** What is meant where no selector is given. */
-  readonly withoutSelectors: string;
+  /** What is meant where no selector is given; null: the verb takes none. */
+  readonly withoutSelectors: string | null;
   readonly flags: Readonly<Record<string, Flag>>;
   readonly examples: readonly (readonly [command: string, what: string])[];
   /**

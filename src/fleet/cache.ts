@@ -12,7 +12,7 @@ import type { Snapshot } from "../nix/flake.ts";
 import type { NixVersion } from "../nix/version.ts";
 
 /** Raised when an expression of ours or the shape of an entry changes. */
-const FORMAT = 1;
+const FORMAT = 2;
 const KEPT_DAYS = 30;
 const entrySchema = z.object({ key: z.unknown(), value: z.unknown() });
 

@@ -1,27 +1,27 @@
 /** The way in: a flake reference becomes a fleet. */
 import { z } from "zod";
-import { ConfigurationError, type EvaluationError, UsageError } from "../errors.ts";
+import { type EvaluationError, UsageError } from "../errors.ts";
 import { type Snapshot, snapshotFlake, splitFragment } from "../nix/flake.ts";
 import { type NixVersion, nixVersion } from "../nix/version.ts";
 import { type EvaluationCache, noCache, openCache } from "./cache.ts";
-import {
-  type Configurations,
-  type Evaluation,
-  type EvaluationLine,
-  evaluateConfigurations,
-  lineOf,
-} from "./evaluate.ts";
+import { type Configurations, evaluateConfigurations } from "./evaluate.ts";
+import { type Evaluation, type EvaluationLine, lineOf } from "./evaluation.ts";
 import { didYouMean } from "./nearest.ts";
 import type { Evaluated, Node } from "./node.ts";
+import { presentSchema } from "./outputs.ts";
 import { EvaluationPool, type Machine } from "./pool.ts";
-import type { Settings } from "./schema.ts";
-import type { Candidate } from "./select.ts";
+import { checkFleetOutput, type Settings } from "./schema.ts";
+import { type Candidate, isCalled } from "./select.ts";
 import { readSettings } from "./settings.ts";
+import { chooseSource } from "./sources/choose.ts";
+import type { Note, Reading, Schema, Source } from "./sources/source.ts";
 import { Systems } from "./systems.ts";
 
 export interface OpenOptions {
   /** A flake reference as nix takes it; a fragment names a node, as for nixos-rebuild: `.#web1`. */
   readonly flake: string;
+  /** Whose settings are read. Default: auto, which is bungee's where there are any. */
+  readonly schema?: Schema | "auto";
   /** Settings from the command line; they win over all others. */
   readonly overrides?: Settings;
   /** Lets the flake read the environment, the clock and any file. Then nothing is cached. */
@@ -39,9 +39,18 @@ export interface OpenOptions {
 export interface Fleet {
   readonly snapshot: Snapshot;
   readonly nix: NixVersion;
-  /** The node that the flake reference's fragment names. */
+  /** Whose settings were read, and the flake's output with its hosts. */
+  readonly schema: Schema;
+  readonly from: string;
+  /** What they say, in bungee's words. */
+  readonly reading: Reading;
+  /** What they say and cannot be honoured, and what else there would have been to read. */
+  readonly notes: readonly Note[];
+  /** The node that the flake reference's fragment names, or the host with all its profiles. */
   readonly named: string | null;
   readonly nodes: ReadonlyMap<string, Node>;
+  /** What the flake's output says in `bungee.ci`, unchecked: src/ci/ knows what may stand there. */
+  readonly ci: unknown;
   /** Nodes whose settings cannot be evaluated, and why. Not in `nodes`. */
   readonly broken: ReadonlyMap<string, EvaluationError>;
   /** All of them, as `select` takes them. */
@@ -55,11 +64,13 @@ export interface Fleet {
 }
 
 const configurationsSchema = z.object({
+  present: presentSchema,
   names: z.array(z.string()),
+  common: z.unknown(),
   output: z.unknown(),
-  nodes: z.array(z.tuple([z.string(), z.object({ hostName: z.string().nullable(), bungee: z.unknown() })])),
+  entries: z.array(z.tuple([z.string(), z.unknown()])),
 });
-/** No attribute of a flake: nodes are cached under `nixosConfigurations`. */
+/** No attribute of a flake: systems are cached under where they stand in its outputs. */
 const SETTINGS = "(settings)";
 
 /** @throws EvaluationError | ConfigurationError | UsageError | MissingToolError */
@@ -86,32 +97,31 @@ export async function openFleet(options: OpenOptions): Promise<Fleet> {
     pool: new EvaluationPool(options.machine),
   });
 
-  const { names, output, nodes: raw, broken } = await configurations(evaluation(), cache);
-  if (names === null || names.length === 0) {
-    throw new ConfigurationError(
-      `${flake} has ${names === null ? "no" : "an empty"} nixosConfigurations: there is no host`,
-      {
-        mend: "give --flake the flake with your hosts, or add nixosConfigurations.<name> to its outputs",
-      },
-    );
-  }
-  const nodes = readSettings({ names, output, nodes: raw }, options.overrides);
-  if (fragment !== null && !names.includes(fragment)) {
-    throw new UsageError(`${options.flake}: no node ${fragment} in nixosConfigurations${didYouMean(fragment, names)}`, {
-      mend: "`bungee nodes` lists them",
-    });
-  }
-  const systems = new Systems(evaluation(), cache, names);
+  const readBy = (source: Source) => configurations(evaluation(), cache, source);
+  const { source, configurations: said, notes } = await chooseSource(flake, options.schema ?? "auto", readBy);
+  const { output, broken } = said;
+  const reading = source.read(said);
+  const from = source.output;
+  const names = [...reading.nodes.keys(), ...broken.keys()].sort();
+  const nodes = readSettings({ from, names, output, ...reading }, options.overrides);
+  const candidates = candidatesOf(names, nodes, reading);
+  const systems = new Systems(
+    evaluation(),
+    cache,
+    new Map([...reading.nodes].map(([name, { system }]) => [name, system])),
+  );
   return {
     snapshot,
     nix,
-    named: fragment,
+    schema: source.schema,
+    from,
+    reading,
+    notes: [...notes, ...reading.notes],
+    named: namedBy(fragment, candidates, options.flake, from),
     nodes,
+    ci: checkFleetOutput(output).ci,
     broken,
-    candidates: names.map((name) => {
-      const node = nodes.get(name);
-      return { name, labels: node?.labels ?? null, enable: node?.enable ?? true };
-    }),
+    candidates,
     async evaluate(name) {
       const error = broken.get(name);
       if (error) throw error;
@@ -120,13 +130,39 @@ export async function openFleet(options: OpenOptions): Promise<Fleet> {
   };
 }
 
-async function configurations(evaluation: Evaluation, cache: EvaluationCache): Promise<Configurations> {
-  const known = await cache.read(SETTINGS, configurationsSchema);
-  if (known) return { ...known, nodes: new Map(known.nodes), broken: new Map() };
-  const fresh = await evaluateConfigurations(evaluation);
+async function configurations(evaluation: Evaluation, cache: EvaluationCache, source: Source): Promise<Configurations> {
+  const place = `${SETTINGS} ${source.output}`;
+  const known = await cache.read(place, configurationsSchema);
+  if (known) return { ...known, entries: new Map(known.entries), broken: new Map() };
+  const { broken, entries, ...fresh } = await evaluateConfigurations(evaluation, source);
   // An error may be of this moment (no network, no memory): it is not remembered.
-  if (fresh.broken.size === 0 && fresh.names !== null) {
-    await cache.write(SETTINGS, { names: fresh.names, output: fresh.output, nodes: [...fresh.nodes] });
-  }
-  return fresh;
+  if (broken.size === 0 && fresh.names !== null) await cache.write(place, { ...fresh, entries: [...entries] });
+  return { ...fresh, entries, broken };
+}
+
+function candidatesOf(names: readonly string[], nodes: ReadonlyMap<string, Node>, reading: Reading): Candidate[] {
+  return names.map((name) => {
+    const node = nodes.get(name);
+    const { also = [], notEnabled = null } = reading.nodes.get(name) ?? {};
+    return {
+      name,
+      ...(also.length > 0 ? { also } : {}),
+      labels: node?.labels ?? null,
+      enable: node?.enable ?? true,
+      ...(notEnabled === null ? {} : { notEnabled }),
+    };
+  });
+}
+
+/** @throws UsageError for a fragment that names nothing */
+function namedBy(fragment: string | null, candidates: readonly Candidate[], flake: string, from: string) {
+  if (fragment === null) return null;
+  // As deploy-rs has it, a name with a dot in it is quoted, and a profile follows: "web1.example.org".blog
+  const spellings = [fragment, fragment.replaceAll('"', "")];
+  const found = spellings.find((name) => candidates.some((candidate) => isCalled(candidate, name)));
+  if (found !== undefined) return found;
+  const names = candidates.flatMap(({ name, also = [] }) => [name, ...also]);
+  throw new UsageError(`${flake}: no node ${fragment} in ${from}${didYouMean(fragment, names)}`, {
+    mend: "`bungee nodes` lists them",
+  });
 }

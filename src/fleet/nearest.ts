@@ -1,9 +1,14 @@
+/** Nobody mistypes a longer one, and to compare them takes time that grows with the square. */
+const LONGEST_WORD = 100;
+
 /** The candidate that a person most likely meant, for "did you mean"; undefined when none is near. */
 export function nearest(word: string, candidates: Iterable<string>): string | undefined {
+  if (word.length > LONGEST_WORD) return undefined;
   let best: string | undefined;
   // About one slip in three letters; more is another word.
   let bound = Math.max(1, Math.floor(word.length / 3)) + 1;
   for (const candidate of candidates) {
+    if (Math.abs(candidate.length - word.length) >= bound) continue;
     const apart = distance(word.toLowerCase(), candidate.toLowerCase());
     if (apart < bound) [best, bound] = [candidate, apart];
   }

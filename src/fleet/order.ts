@@ -9,6 +9,8 @@ export function compareNames(left: string, right: string): number {
   return collator.compare(left, right) || (left < right ? -1 : left > right ? 1 : 0);
 }
 
+// Nothing here calls itself: a chain of nodes may be longer than the stack.
+
 /**
  * Nodes of one wave may run side by side; each wave waits for the one before. A node comes as early as its `after` allows.
  * Nodes that are not selected still carry order: with web after cache after db, web waits for db even when cache stays out.
@@ -16,60 +18,73 @@ export function compareNames(left: string, right: string): number {
  */
 export function waves(fleet: Edges, selected: Iterable<string>): string[][] {
   const chosen = new Set(selected);
-  const depths = new Map<string, number>();
-  // How many selected nodes must at least be done one after another before this one, itself included if selected.
-  const depth = (name: string): number => {
-    const known = depths.get(name);
-    if (known !== undefined) return known;
-    depths.set(name, 0);
-    const before = (fleet.get(name)?.after ?? []).map(depth);
-    const own = Math.max(0, ...before) + (chosen.has(name) ? 1 : 0);
-    depths.set(name, own);
-    return own;
-  };
+  const names = [...chosen].sort(compareNames);
+  const depths = depthsOf(fleet, chosen, names);
   const result: string[][] = [];
-  for (const name of [...chosen].sort(compareNames)) {
-    const index = depth(name) - 1;
+  for (const name of names) {
+    const index = depths.get(name)! - 1;
     result[index] ??= [];
     result[index].push(name);
   }
   return result;
 }
 
+/** How many of the chosen must at least be done one after another before each of `names`, itself included if chosen. */
+function depthsOf(fleet: Edges, chosen: ReadonlySet<string>, names: readonly string[]): ReadonlyMap<string, number> {
+  const depths = new Map<string, number>();
+  const opened = new Set<string>();
+  const open = [...names];
+  while (open.length > 0) {
+    const name = open.at(-1)!;
+    const before = fleet.get(name)?.after ?? [];
+    const first = !opened.has(name);
+    opened.add(name);
+    const unknown = first ? before.filter((earlier) => !opened.has(earlier)) : [];
+    for (const earlier of unknown) open.push(earlier);
+    if (unknown.length > 0) continue;
+    open.pop();
+    const deepest = before.reduce((most, earlier) => Math.max(most, depths.get(earlier) ?? 0), 0);
+    depths.set(name, deepest + (chosen.has(name) ? 1 : 0));
+  }
+  return depths;
+}
+
 /** The selected nodes that a node directly waits for: those it names, and through names that are not selected, those behind them. */
 export function predecessors(fleet: Edges, selected: ReadonlySet<string>, name: string): Set<string> {
   const found = new Set<string>();
-  const seen = new Set<string>();
-  const visit = (earlier: string): void => {
-    if (seen.has(earlier)) return;
-    seen.add(earlier);
+  // A set grows while it is walked.
+  const seen = new Set(fleet.get(name)?.after);
+  for (const earlier of seen) {
     if (selected.has(earlier)) found.add(earlier);
-    else fleet.get(earlier)?.after.forEach(visit);
-  };
-  fleet.get(name)?.after.forEach(visit);
+    else for (const further of fleet.get(earlier)?.after ?? []) seen.add(further);
+  }
   return found;
 }
 
 /** A chain of nodes that wait for each other, its first repeated at its end; undefined when there is none. */
 export function cycleIn(fleet: Edges): string[] | undefined {
   const done = new Set<string>();
-  const path: string[] = [];
-  const visit = (name: string): string[] | undefined => {
-    const start = path.indexOf(name);
-    if (start >= 0) return [...path.slice(start), name];
-    if (done.has(name)) return undefined;
-    path.push(name);
-    for (const next of fleet.get(name)?.after ?? []) {
-      const cycle = visit(next);
-      if (cycle) return cycle;
+  for (const start of [...fleet.keys()].sort(compareNames)) {
+    const path: string[] = [];
+    // For each name of the path, what it comes after and was not looked at yet.
+    const left: Iterator<string>[] = [];
+    const enter = (name: string) => {
+      if (done.has(name)) return;
+      path.push(name);
+      left.push((fleet.get(name)?.after ?? []).values());
+    };
+    enter(start);
+    while (path.length > 0) {
+      const next = left.at(-1)!.next();
+      if (next.done) {
+        done.add(path.pop()!);
+        left.pop();
+        continue;
+      }
+      const begin = path.indexOf(next.value);
+      if (begin >= 0) return [...path.slice(begin), next.value];
+      enter(next.value);
     }
-    path.pop();
-    done.add(name);
-    return undefined;
-  };
-  for (const name of [...fleet.keys()].sort(compareNames)) {
-    const cycle = visit(name);
-    if (cycle) return cycle;
   }
   return undefined;
 }

@@ -4,19 +4,28 @@
  *     web1            a node, by its whole name
  *     web*  db[12]    names by pattern: * any text, ? one character, [abc] [a-c] one of these
  *     role=dns        a label; its value may be a pattern, too
+ *     @web            a label that is only there or not, as colmena's tags: web=true
  *     role=dns+tier=prod   all of these at once
  *     !web2  !tier=test    without these
  */
 import { UsageError } from "../errors.ts";
 import { didYouMean } from "./nearest.ts";
 import { compareNames } from "./order.ts";
+import { pattern } from "./pattern.ts";
 
 export interface Candidate {
   readonly name: string;
+  /** Other names to which it answers, perhaps together with others: profiles of one host have the host's. */
+  readonly also?: readonly string[];
   /** null: they could not be read, since the node's configuration cannot be evaluated. */
   readonly labels: Readonly<Record<string, string>> | null;
   readonly enable: boolean;
+  /** Why it is not enabled. Default: bungee.enable = false. */
+  readonly notEnabled?: string;
 }
+
+/** Whether a candidate is called so. */
+export const isCalled = ({ name, also = [] }: Candidate, word: string): boolean => name === word || also.includes(word);
 
 export interface Selection {
   /** In a stable order. */
@@ -66,14 +75,16 @@ function nothingLeft(enabled: readonly Candidate[], undecided: ReadonlySet<Candi
 
 /** A node may be named "!web1" for all we know; then the name wins. */
 function isExclusion(selector: string, fleet: readonly Candidate[]): boolean {
-  return selector.startsWith("!") && !fleet.some((candidate) => candidate.name === selector);
+  return selector.startsWith("!") && !fleet.some((candidate) => isCalled(candidate, selector));
 }
 
 function matches(selector: string, fleet: readonly Candidate[], taking = false): Candidate[] {
-  const exact = fleet.find((candidate) => candidate.name === selector);
-  if (exact !== undefined) {
-    if (exact.enable || taking) return [exact];
-    throw new UsageError(`${selector} is disabled (bungee.enable = false)`, {
+  const called = fleet.filter((candidate) => isCalled(candidate, selector));
+  const [first] = called;
+  if (first !== undefined) {
+    const some = taking ? called : called.filter((candidate) => candidate.enable);
+    if (some.length > 0) return some;
+    throw new UsageError(`${selector} is disabled (${first.notEnabled ?? "bungee.enable = false"})`, {
       mend: `enable it, or leave ${selector} out`,
     });
   }
@@ -82,9 +93,13 @@ function matches(selector: string, fleet: readonly Candidate[], taking = false):
   const usable = taking ? found : found.filter((candidate) => candidate.enable);
   if (usable.length > 0 || fleet.some((candidate) => test(candidate) === undefined)) return usable;
   if (found.length > 0) {
-    throw new UsageError(`${selector} matches only disabled nodes: ${found.map(({ name }) => name).join(", ")}`, {
-      mend: "set bungee.enable = true for them, or choose others",
-    });
+    const [why] = found.flatMap(({ notEnabled = [] }) => notEnabled);
+    throw new UsageError(
+      `${selector} matches only disabled nodes: ${found.map(({ name }) => name).join(", ")}${why ? ` (${why})` : ""}`,
+      {
+        mend: "set bungee.enable = true for them, or choose others",
+      },
+    );
   }
   throw new UsageError(`${selector} matches no node${suggestion(selector, fleet)}`, {
     mend: "`bungee nodes` lists names and labels",
@@ -92,7 +107,7 @@ function matches(selector: string, fleet: readonly Candidate[], taking = false):
 }
 
 function doubtful(selector: string, fleet: readonly Candidate[]): Candidate[] {
-  if (fleet.some((candidate) => candidate.name === selector)) return [];
+  if (fleet.some((candidate) => isCalled(candidate, selector))) return [];
   const test = compile(selector);
   return fleet.filter((candidate) => test(candidate) === undefined);
 }
@@ -110,35 +125,23 @@ function compile(selector: string): Test {
 
 function term(text: string): Test {
   const equals = text.indexOf("=");
-  if (text === "" || equals === 0) {
+  if (text === "" || text === "@" || equals === 0) {
     throw new UsageError(`${JSON.stringify(text)} is not a selector`, {
       mend: "write a name, a pattern, or label=value",
     });
   }
+  if (equals < 0 && text.startsWith("@")) {
+    const isMeant = pattern(text.slice(1));
+    return ({ labels }) =>
+      labels === null ? undefined : Object.entries(labels).some(([key, value]) => value === "true" && isMeant(key));
+  }
   if (equals < 0) {
-    const name = pattern(text);
-    return (candidate) => name.test(candidate.name);
+    const isMeant = pattern(text);
+    return ({ name, also = [] }) => [name, ...also].some(isMeant);
   }
   const key = text.slice(0, equals);
-  const value = pattern(text.slice(equals + 1));
-  return ({ labels }) => (labels === null ? undefined : Object.hasOwn(labels, key) && value.test(labels[key] ?? ""));
-}
-
-function pattern(text: string): RegExp {
-  const source = text.replace(/\[[^\]/]+\]|[\s\S]/g, (piece) => {
-    if (piece === "*") return "[\\s\\S]*";
-    if (piece === "?") return "[\\s\\S]";
-    // Of a set, only the dash between two characters keeps a meaning.
-    if (piece.length > 1 && piece.startsWith("[")) return `[${piece.slice(1, -1).replace(/[\\^[\]]/g, "\\$&")}]`;
-    return piece.replace(/[\\^$.|?*+(){}[\]/]/, "\\$&");
-  });
-  try {
-    return new RegExp(`^${source}$`, "u");
-  } catch {
-    throw new UsageError(`${text} is not a pattern`, {
-      mend: "use * for any text, ? for one character, [a-c] for one of a set",
-    });
-  }
+  const isMeant = pattern(text.slice(equals + 1));
+  return ({ labels }) => (labels === null ? undefined : Object.hasOwn(labels, key) && isMeant(labels[key] ?? ""));
 }
 
 function suggestion(selector: string, fleet: readonly Candidate[]): string {
@@ -146,5 +149,9 @@ function suggestion(selector: string, fleet: readonly Candidate[]): string {
   const labels = fleet.flatMap(({ labels: some }) =>
     Object.entries(some ?? {}).map(([key, value]) => `${key}=${value}`),
   );
-  return didYouMean(selector, equals < 0 ? fleet.map(({ name }) => name) : labels);
+  if (selector.startsWith("@")) {
+    const tags = labels.flatMap((label) => (label.endsWith("=true") ? `@${label.slice(0, -"=true".length)}` : []));
+    return didYouMean(selector, tags);
+  }
+  return didYouMean(selector, equals < 0 ? fleet.flatMap(({ name, also = [] }) => [name, ...also]) : labels);
 }

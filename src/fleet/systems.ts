@@ -2,7 +2,8 @@
 import { z } from "zod";
 import { missingPaths } from "../nix/store.ts";
 import type { EvaluationCache } from "./cache.ts";
-import { type Evaluation, type EvaluationLine, evaluateSystem } from "./evaluate.ts";
+import { evaluateSystem } from "./evaluate.ts";
+import type { Evaluation, EvaluationLine } from "./evaluation.ts";
 import type { Evaluated } from "./node.ts";
 
 /** Warnings are kept too: a flake that is not evaluated again still has them. */
@@ -12,14 +13,15 @@ type CachedSystem = z.output<typeof systemSchema>;
 export class Systems {
   readonly #evaluation: Evaluation;
   readonly #cache: EvaluationCache;
-  readonly #names: readonly string[];
+  /** By node: where its system stands, as Nix over the flake's `outputs`. */
+  readonly #places: ReadonlyMap<string, string>;
   readonly #asked = new Map<string, Promise<Evaluated>>();
   #known: Promise<ReadonlyMap<string, CachedSystem>> | undefined;
 
-  constructor(evaluation: Evaluation, cache: EvaluationCache, names: readonly string[]) {
+  constructor(evaluation: Evaluation, cache: EvaluationCache, places: ReadonlyMap<string, string>) {
     this.#evaluation = evaluation;
     this.#cache = cache;
-    this.#names = names;
+    this.#places = places;
   }
 
   get(name: string): Promise<Evaluated> {
@@ -41,15 +43,16 @@ export class Systems {
       if (!line.verbose) warnings.push(line.line);
       onLine(line);
     };
-    const evaluated = await evaluateSystem({ ...this.#evaluation, onLine: noting }, name);
-    await this.#cache.write(attributeOf(name), { ...evaluated, warnings });
+    const place = this.#places.get(name)!;
+    const evaluated = await evaluateSystem({ ...this.#evaluation, onLine: noting }, name, place);
+    await this.#cache.write(place, { ...evaluated, warnings });
     return evaluated;
   }
 
   /** A garbage collection may have taken derivations away; the store is asked once for all of them. */
   async #readKnown(): Promise<ReadonlyMap<string, CachedSystem>> {
     const entries = await Promise.all(
-      this.#names.map(async (name) => [name, await this.#cache.read(attributeOf(name), systemSchema)] as const),
+      [...this.#places].map(async ([name, place]) => [name, await this.#cache.read(place, systemSchema)] as const),
     );
     const found = entries.filter((entry): entry is [string, CachedSystem] => entry[1] !== undefined);
     const { signal } = this.#evaluation;
@@ -61,8 +64,4 @@ export class Systems {
     );
     return new Map(found.filter(([, { drvPath }]) => !gone.has(drvPath)));
   }
-}
-
-function attributeOf(name: string): string {
-  return `nixosConfigurations.${JSON.stringify(name)}`;
 }

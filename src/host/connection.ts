@@ -1,6 +1,7 @@
-/** The port through which everything reaches a host. Transports stand behind it: ssh2, and a local one for this machine. */
+/** The port through which everything reaches a host. Two transports stand behind it: ssh2, and the `ssh` of this machine. */
 import type { Readable, Writable } from "node:stream";
 import type { Command, Exit, Finished, RunOptions } from "../process.ts";
+import type { Secrets } from "./secrets.ts";
 
 /** Where a node may be found; every field but the addresses is optional and then comes from `ssh -G`. */
 export interface Target {
@@ -11,6 +12,10 @@ export interface Target {
   readonly user?: string | undefined;
   readonly port?: number | undefined;
   readonly identityFile?: string | undefined;
+  /** Options as ssh_config has them, which win over it: `{ ProxyJump: "bastion" }`. */
+  readonly sshOptions?: Readonly<Record<string, string>> | undefined;
+  /** The transport. Default: auto, which is ssh2, and openssh where ssh2 cannot. */
+  readonly ssh?: "auto" | "ssh2" | "openssh" | undefined;
 }
 
 /** One command on the host, with its streams. */
@@ -45,8 +50,10 @@ export interface ConnectOptions {
   readonly signal?: AbortSignal;
   /** For TCP and login together, for each address. Default: ConnectTimeout of ssh_config, else 10 s. */
   readonly timeoutMs?: number;
-  /** Told of what a person would want to see, and no error is: a new host key accepted as ssh_config says. */
+  /** Told of what a person would want to see, and no error is: a new host key accepted, another transport taken. */
   readonly onNotice?: (message: string) => void;
+  /** Where passphrases come from; left out: a key that has one counts only where the agent has it. */
+  readonly secrets?: Secrets;
 }
 
 /**

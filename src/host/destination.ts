@@ -35,6 +35,9 @@ export interface Destination {
     readonly kex: readonly string[] | undefined;
     readonly hmac: readonly string[] | undefined;
   };
+  /** Options in force that change who is let in or how the way there is made, and that only ssh itself honours. */
+  readonly opensshOnly: readonly string[];
+  readonly gssapi: boolean;
 }
 
 export interface HostKeySettings {
@@ -55,6 +58,8 @@ export interface Hop {
 
 export interface Query extends Hop {
   readonly identityFile?: string | undefined;
+  /** Options as ssh_config has them, which win over it. They are not the jump hosts'. */
+  readonly sshOptions?: Readonly<Record<string, string>> | undefined;
   /** Jump hosts, as `-J` takes them; in place of the ProxyJump of ssh_config. */
   readonly jump?: string | undefined;
 }
@@ -71,13 +76,8 @@ const KEEPALIVE_MS = 5000;
 /** @throws ConfigurationError for an address or user that ssh would refuse, and when ssh_config is broken */
 export async function resolveDestination(query: Query, options: ResolveOptions = {}): Promise<Destination> {
   checkHop(query);
-  const argv: [string, ...string[]] = ["ssh", "-G", "-T"];
-  if (options.configFile) argv.push("-F", options.configFile);
-  if (query.user !== undefined) argv.push("-l", query.user);
-  if (query.port !== undefined) argv.push("-p", String(query.port));
-  if (query.identityFile !== undefined) argv.push("-i", query.identityFile);
-  if (query.jump !== undefined) argv.push("-J", query.jump);
-  argv.push("--", query.address);
+  const jump = query.jump === undefined ? [] : ["-J", query.jump];
+  const argv = ["ssh", "-G", "-T", ...jump, ...sshWords(query, options)] as const;
   const { code, stdout, stderr } = await runLocal({ argv }, options.signal ? { signal: options.signal } : {});
   if (code !== 0) {
     throw new ConfigurationError(`ssh cannot read its settings for ${query.address}`, {
@@ -86,6 +86,18 @@ export async function resolveDestination(query: Query, options: ResolveOptions =
     });
   }
   return toDestination(query.address, parseSshConfig(stdout));
+}
+
+/** The words by which ssh learns where to go; they come last on its command line. The way there, by jump hosts, is not in them. */
+export function sshWords(query: Query, { configFile }: ResolveOptions): string[] {
+  const { address, user, port, identityFile, sshOptions = {} } = query;
+  const words: string[] = [];
+  if (configFile) words.push("-F", configFile);
+  if (user !== undefined) words.push("-l", user);
+  if (port !== undefined) words.push("-p", String(port));
+  if (identityFile !== undefined) words.push("-i", identityFile);
+  for (const [option, value] of Object.entries(sshOptions)) words.push("-o", `${option}=${value}`);
+  return [...words, "--", address];
 }
 
 /** `[user@]host[:port]` or an ssh:// URI, as one entry of ProxyJump. @throws ConfigurationError */
@@ -172,7 +184,21 @@ function toDestination(address: string, config: SshConfig): Destination {
       kex: config.kexalgorithms,
       hmac: config.macs,
     },
+    opensshOnly: opensshOnly(config),
+    gssapi: config.gssapiauthentication,
   };
+}
+
+function opensshOnly(config: SshConfig): string[] {
+  const inForce: Readonly<Record<string, boolean>> = {
+    PKCS11Provider: config.pkcs11provider !== undefined,
+    KnownHostsCommand: config.knownhostscommand !== undefined,
+    VerifyHostKeyDNS: config.verifyhostkeydns,
+    HostbasedAuthentication: config.hostbasedauthentication,
+    ProxyUseFdpass: config.proxyusefdpass,
+    BindInterface: config.bindinterface !== undefined,
+  };
+  return Object.keys(inForce).filter((option) => inForce[option]);
 }
 
 function agentSocket(setting: string | undefined, expand: (path: string) => string | undefined): string | undefined {

@@ -38,7 +38,7 @@ export async function readHostKeyRing(destination: Destination): Promise<HostKey
   const { hostKeys, hostname, port } = destination;
   const files = [...hostKeys.userFiles, ...hostKeys.globalFiles];
   const texts = await Promise.all(
-    files.map(async (file) => ({ file, text: await readFile(file, "utf8").catch(() => "") })),
+    files.map(async (file) => ({ file, text: await readFile(file, "latin1").catch(() => "") })),
   );
   const all = texts.flatMap(parseKnownHosts);
   const name = hostKeys.alias ?? hostPattern(hostname, port);
@@ -68,12 +68,12 @@ export function knownTypesFirst<T extends string>(ring: HostKeyRing, offered: re
 export async function checkHostKey(ring: HostKeyRing, key: Buffer, ip: string | undefined): Promise<Acceptance> {
   const { destination, name } = ring;
   const verdict = judge(ring.entries, key);
-  if (verdict.kind === "revoked") throw revoked(ring, key, verdict.entry);
-  if (await isRevokedByFile(destination.hostKeys.revokedFile, key)) throw revoked(ring, key, undefined);
+  if (verdict.kind === "revoked") throw revoked(ring, describeKey(key), verdict.entry);
+  if (await isRevokedByFile(destination.hostKeys.revokedFile, key)) throw revoked(ring, describeKey(key), undefined);
   if (verdict.kind === "changed") throw changed(ring, name, key, verdict.entry);
   if (ip !== undefined && destination.hostKeys.checkIp && destination.hostKeys.alias === undefined) {
     const byIp = judge(entriesFor(ring.all, hostPattern(ip, destination.port)), key);
-    if (byIp.kind === "revoked") throw revoked(ring, key, byIp.entry);
+    if (byIp.kind === "revoked") throw revoked(ring, describeKey(key), byIp.entry);
     if (byIp.kind === "changed") throw changed(ring, hostPattern(ip, destination.port), key, byIp.entry);
   }
   if (verdict.kind === "known" || judge(ring.portless, key).kind === "known") return { kind: "known" };
@@ -85,6 +85,19 @@ export async function checkHostKey(ring: HostKeyRing, key: Buffer, ip: string | 
   };
 }
 
+/**
+ * Of a key that ssh itself refused before it looked into known_hosts: only RevokedHostKeys comes first.
+ * @param shown the key as `ssh-ed25519 SHA256:…`
+ */
+export async function refusalByRevocation(ring: HostKeyRing, shown: string): Promise<HostKeyError | undefined> {
+  const { revokedFile } = ring.destination.hostKeys;
+  if (revokedFile === undefined) return undefined;
+  return await readRevocations(revokedFile).then(
+    () => revoked(ring, shown, undefined),
+    (unreadable: HostKeyError) => unreadable,
+  );
+}
+
 /** `ssh-ed25519 SHA256:…`, the fingerprint as every OpenSSH tool shows it. */
 function describeKey(key: Buffer): string {
   return `${typeOfKey(key)} SHA256:${createHash("sha256").update(key).digest("base64").replace(/=+$/, "")}`;
@@ -93,7 +106,7 @@ function describeKey(key: Buffer): string {
 function unknown(ring: HostKeyRing, key: Buffer, authority: KnownHostsEntry | undefined): HostKeyError {
   const { hostKeys } = ring.destination;
   const ca =
-    authority && `; ${place(authority)} trusts a certificate authority, and bungee cannot check host certificates`;
+    authority && `; ${place(authority)} trusts a certificate authority, and the host shows no certificate of it`;
   return new HostKeyError(`the host key of ${ring.name} is not known${ca ?? ""}`, {
     detail: `the host shows ${describeKey(key)}\nno line for it in: ${[...hostKeys.userFiles, ...hostKeys.globalFiles].join(", ")}`,
     mend: `compare the fingerprint with the host's own (there: ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub); if it is the same: ${keyscan(ring.destination, key)}`,
@@ -107,10 +120,10 @@ function changed(ring: HostKeyRing, name: string, key: Buffer, entry: KnownHosts
   });
 }
 
-function revoked(ring: HostKeyRing, key: Buffer, entry: KnownHostsEntry | undefined): HostKeyError {
+function revoked(ring: HostKeyRing, shown: string, entry: KnownHostsEntry | undefined): HostKeyError {
   const where = entry ? place(entry) : ring.destination.hostKeys.revokedFile;
   return new HostKeyError(`the host key of ${ring.name} is revoked by ${where}`, {
-    detail: `the host shows ${describeKey(key)}`,
+    detail: `the host shows ${shown}`,
     mend: "give the host a new key; whoever has the revoked one can pretend to be this host",
   });
 }
@@ -132,11 +145,19 @@ function keyscan(destination: Destination, key: Buffer): string {
 
 async function remember(ring: HostKeyRing, key: Buffer): Promise<void> {
   const { userFiles, hash } = ring.destination.hostKeys;
-  const file = userFiles[0];
-  if (file === undefined) return;
+  if (userFiles[0] === undefined) return;
+  const line = knownHostsLine(ring.name, key, hash ? randomBytes(20) : undefined);
+  await appendLine(userFiles[0], line);
+}
+
+/** Where ssh itself is to write a key down: it makes no directory but its own, and would go on in a line that has no end. */
+export async function readyToRemember({ hostKeys }: Destination): Promise<void> {
+  if (hostKeys.strict !== "yes" && hostKeys.userFiles[0] !== undefined) await appendLine(hostKeys.userFiles[0], "");
+}
+
+async function appendLine(file: string, line: string): Promise<void> {
   await mkdir(dirname(file), { recursive: true, mode: 0o700 });
   const text = await readFile(file, "utf8").catch(() => "");
-  const line = knownHostsLine(ring.name, key, hash ? randomBytes(20) : undefined);
   // One write in append mode: two logins at once cannot mix their lines.
   await appendFile(file, text === "" || text.endsWith("\n") ? line : `\n${line}`, { mode: 0o600 });
 }
@@ -147,11 +168,7 @@ async function remember(ring: HostKeyRing, key: Buffer): Promise<void> {
  */
 async function isRevokedByFile(file: string | undefined, key: Buffer): Promise<boolean> {
   if (file === undefined) return false;
-  const content = await readFile(file).catch((error: Error) => {
-    throw new HostKeyError(`RevokedHostKeys of ssh_config cannot be read: ${error.message}`, {
-      mend: "put the file there, or take the setting out",
-    });
-  });
+  const content = await readRevocations(file);
   const base64 = key.toString("base64");
   if (content.toString("latin1", 0, 6) !== "SSHKRL") return content.toString("latin1").split(/\s+/).includes(base64);
   const dir = await mkdtemp(join(tmpdir(), "bungee-"));
@@ -162,4 +179,12 @@ async function isRevokedByFile(file: string | undefined, key: Buffer): Promise<b
   } finally {
     await rm(dir, { recursive: true, force: true });
   }
+}
+
+async function readRevocations(file: string): Promise<Buffer> {
+  return await readFile(file).catch((error: Error) => {
+    throw new HostKeyError(`RevokedHostKeys of ssh_config cannot be read: ${error.message}`, {
+      mend: "put the file there, or take the setting out",
+    });
+  });
 }

@@ -1,5 +1,6 @@
 /** known_hosts as OpenSSH reads it (sshd(8), "SSH_KNOWN_HOSTS FILE FORMAT"). Pure: the caller reads the files. */
 import { createHmac } from "node:crypto";
+import { Fields, uint32 } from "./openssh/ssh-packet.ts";
 
 /** Lines with keys of other kinds are no lines to OpenSSH. */
 const KEY_TYPES = new Set([
@@ -15,6 +16,7 @@ const KEY_TYPES = new Set([
 
 export interface KnownHostsFile {
   readonly file: string;
+  /** Each character is a byte ("latin1"): OpenSSH knows no others, and what it does not match must not match here. */
   readonly text: string;
 }
 
@@ -38,29 +40,41 @@ export type Verdict =
 
 /** What a host is called in known_hosts: its name or address, lower case, with the port where that is not 22. */
 export function hostPattern(host: string, port: number): string {
-  const name = host.toLowerCase();
+  const name = lowerCase(host);
   return port === 22 ? name : `[${name}]:${port}`;
 }
 
 /** Every line that OpenSSH would read; malformed ones are ignored as it ignores them. */
 export function parseKnownHosts({ file, text }: KnownHostsFile): KnownHostsEntry[] {
   return text.split("\n").flatMap((line, index) => {
-    const words = line.trim().split(/[ \t]+/);
+    // Only these two are blanks, and a NUL is the end: `trim` and `\s` would take more for one.
+    const words = line
+      .replace(/\0.*$/s, "")
+      .replace(/^[ \t]+/, "")
+      .split(/[ \t]+/);
     if (words[0] === "" || words[0]!.startsWith("#")) return [];
     const marker = words[0]!.startsWith("@") ? words.shift()!.slice(1) : "none";
     if (marker !== "none" && marker !== "revoked" && marker !== "cert-authority") return [];
     const [names, keyType, base64] = words;
     if (names === undefined || keyType === undefined || base64 === undefined) return [];
-    const key = Buffer.from(base64, "base64");
-    if (!KEY_TYPES.has(keyType) || typeOfKey(key) !== keyType || !isWhole(key)) return [];
+    const key = decoded(base64);
+    if (key === undefined || !KEY_TYPES.has(keyType) || typeOfKey(key) !== keyType || !isWhole(key)) return [];
     return [{ file, line: index + 1, marker, names, keyType, key }];
   });
 }
 
+/** undefined unless it is base64 to the last bit; Buffer.from takes anything, OpenSSH does not. */
+function decoded(base64: string): Buffer | undefined {
+  const text = base64.replaceAll(/[\v\f\r]/g, "");
+  const bytes = Buffer.from(text, "base64");
+  return bytes.toString("base64") === text ? bytes : undefined;
+}
+
 /** The entries whose names match. `host` is what `hostPattern` gives, or a HostKeyAlias as it is. */
 export function entriesFor(entries: readonly KnownHostsEntry[], host: string): KnownHostsEntry[] {
+  const bytes = Buffer.from(host).toString("latin1");
   return entries.filter((entry) =>
-    entry.names.startsWith("|") ? matchesHash(entry.names, host) : matchesList(entry.names, host),
+    entry.names.startsWith("|") ? matchesHash(entry.names, bytes) : matchesList(entry.names, bytes),
   );
 }
 
@@ -83,7 +97,7 @@ export function judge(entries: readonly KnownHostsEntry[], key: Buffer): Verdict
 
 /** A line for known_hosts, with its newline. A salt makes it a hashed one, as `HashKnownHosts yes` wants. */
 export function knownHostsLine(host: string, key: Buffer, salt?: Buffer): string {
-  const name = salt ? `|1|${salt.toString("base64")}|${hashName(salt, host).toString("base64")}` : host;
+  const name = salt ? hashedName(salt, Buffer.from(host).toString("latin1")) : host;
   return `${name} ${typeOfKey(key)} ${key.toString("base64")}\n`;
 }
 
@@ -94,6 +108,30 @@ export function typeOfKey(key: Buffer): string {
   return length > key.length - 4 ? "" : key.toString("latin1", 4, 4 + length);
 }
 
+/** How many strings a key of a type consists of, behind the type. */
+const KEY_PARTS: Readonly<Record<string, number>> = {
+  "ssh-ed25519": 1,
+  "ssh-rsa": 2,
+  "ecdsa-sha2-nistp256": 2,
+  "ecdsa-sha2-nistp384": 2,
+  "ecdsa-sha2-nistp521": 2,
+  "sk-ssh-ed25519@openssh.com": 2,
+  "sk-ecdsa-sha2-nistp256@openssh.com": 3,
+};
+
+/** The key that a certificate is about (OpenSSH's PROTOCOL.certkeys); undefined when it is no certificate that we know. */
+export function certifiedKey(certificate: Buffer): Buffer | undefined {
+  const type = typeOfKey(certificate).replace(/-cert-v01(?:@openssh\.com)?$/, "");
+  const plain = KEY_PARTS[type] === undefined ? `${type}@openssh.com` : type;
+  const count = KEY_PARTS[plain];
+  if (type === typeOfKey(certificate) || count === undefined) return undefined;
+  const fields = new Fields(certificate);
+  fields.bytes();
+  fields.bytes(); // A nonce.
+  const parts = Array.from({ length: count }, () => fields.bytes());
+  return Buffer.concat([Buffer.from(plain), ...parts].flatMap((part) => [uint32(part.length), part]));
+}
+
 /** A key is a row of strings, each with its length before it, and ends with the last one. */
 function isWhole(key: Buffer): boolean {
   let at = 0;
@@ -102,33 +140,49 @@ function isWhole(key: Buffer): boolean {
   return at === key.length && parts > 1;
 }
 
+/** OpenSSH makes the word anew from its salt, and compares the words. */
 function matchesHash(names: string, host: string): boolean {
-  const [empty, magic, salt, hash, ...rest] = names.split("|");
-  if (empty !== "" || magic !== "1" || !salt || !hash || rest.length > 0) return false;
-  return hashName(Buffer.from(salt, "base64"), host).equals(Buffer.from(hash, "base64"));
+  const salt = Buffer.from(names.split("|")[2] ?? "", "base64");
+  return salt.length === 20 && names === hashedName(salt, host);
 }
 
-function hashName(salt: Buffer, host: string): Buffer {
-  return createHmac("sha1", salt).update(host).digest();
+function hashedName(salt: Buffer, host: string): string {
+  const hash = createHmac("sha1", salt).update(host, "latin1").digest("base64");
+  return `|1|${salt.toString("base64")}|${hash}`;
 }
+
+/** OpenSSH gives a whole list up at a pattern longer than this. */
+const LONGEST_PATTERN = 1022;
 
 /** Comma-separated patterns; a negated one that matches refuses the host, whatever else matches. */
 function matchesList(list: string, host: string): boolean {
-  const name = host.toLowerCase();
+  const name = lowerCase(host);
   let matched = false;
-  for (const pattern of list.toLowerCase().split(",")) {
-    if (pattern.startsWith("!")) {
-      if (matchesPattern(pattern.slice(1), name)) return false;
-    } else if (matchesPattern(pattern, name)) {
-      matched = true;
-    }
+  for (const word of lowerCase(list).split(",")) {
+    const negated = word.startsWith("!");
+    const pattern = negated ? word.slice(1) : word;
+    if (pattern.length > LONGEST_PATTERN) return false;
+    if (!matchesPattern(pattern, name)) continue;
+    if (negated) return false;
+    matched = true;
   }
   return matched;
 }
 
+/** Of ASCII alone: to `toLowerCase` the sign of Kelvin is a k. */
+function lowerCase(text: string): string {
+  return text.replaceAll(/[A-Z]+/g, (letters) => letters.toLowerCase());
+}
+
+/** Where a character does not match, the last `*` takes one more. A regular expression of many stars may take for ever. */
 function matchesPattern(pattern: string, name: string): boolean {
-  const source = pattern.replaceAll(/[.+^${}()|[\]\\/*?]/g, (char) =>
-    char === "*" ? ".*" : char === "?" ? "." : `\\${char}`,
-  );
-  return new RegExp(`^${source}$`, "s").test(name);
+  let [at, next] = [0, 0];
+  let star: { readonly next: number; at: number } | undefined;
+  while (at < name.length) {
+    if (pattern[next] === "*") star = { next: ++next, at };
+    else if (pattern[next] === "?" || pattern[next] === name[at]) [at, next] = [at + 1, next + 1];
+    else if (star) [at, next] = [++star.at, star.next];
+    else return false;
+  }
+  return /^\**$/.test(pattern.slice(next));
 }

@@ -1,5 +1,6 @@
 /** What `ssh -G` says of a destination, as typed settings. Pure. */
 import { z } from "zod";
+import { ConfigurationError } from "../errors.ts";
 
 const one = z.array(z.string()).transform((values) => values[0]!);
 const number = one.pipe(z.string().regex(/^\d+$/).transform(Number));
@@ -39,21 +40,35 @@ const schema = z.object({
   hostkeyalgorithms: list.optional(),
   kexalgorithms: list.optional(),
   macs: list.optional(),
+  pkcs11provider: optional,
+  knownhostscommand: optional,
+  verifyhostkeydns: yesNo.default(false),
+  hostbasedauthentication: yesNo.default(false),
+  gssapiauthentication: yesNo.default(false),
+  proxyusefdpass: yesNo.default(false),
+  bindinterface: optional,
 });
 
 /** Field names are ssh's own, lower case; times are seconds. */
 export type SshConfig = z.output<typeof schema>;
 
-/** @throws ZodError when the text is not what ssh prints */
+/** @throws ConfigurationError when the text is not what ssh prints */
 export function parseSshConfig(text: string): SshConfig {
-  const values: Record<string, string[]> = {};
+  const values = new Map<string, string[]>();
   for (const line of text.split(/\r?\n/)) {
     const space = line.indexOf(" ");
     if (space < 1) continue;
     const key = line.slice(0, space).toLowerCase();
-    values[key] = [...(values[key] ?? []), line.slice(space + 1)];
+    const before = values.get(key);
+    if (before) before.push(line.slice(space + 1));
+    else values.set(key, [line.slice(space + 1)]);
   }
-  return schema.parse(values);
+  const parsed = schema.safeParse(Object.fromEntries(values));
+  if (parsed.success) return parsed.data;
+  throw new ConfigurationError("what ssh -G prints is not understood", {
+    mend: "is `ssh` on the PATH OpenSSH? If it is: report this, with the output of ssh -G for the host",
+    detail: z.prettifyError(parsed.error),
+  });
 }
 
 export interface Tokens {

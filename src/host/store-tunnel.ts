@@ -6,24 +6,16 @@
  * Throughput, 500 MB to an sshd on the same two cores: some 0.7 to 0.8 × `nix copy --to ssh-ng://` (npm run bench). What counted: AES-GCM,
  * made quicker (cipher.ts), and reading up to 1 MiB ahead from the socket. What did not: CTR ciphers.
  */
-import { rmSync } from "node:fs";
-import { mkdtemp, rm } from "node:fs/promises";
 import { createServer, type Socket } from "node:net";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { BungeeError, CopyError } from "../errors.ts";
+import { collect } from "../process.ts";
 import type { Channel, Connection } from "./connection.ts";
+import { FromGreeting } from "./daemon-greeting.ts";
+import { privateDirectory } from "./private-directory.ts";
 
 const READ_AHEAD = 1024 * 1024;
-/** sun_path is 108 bytes on Linux, 104 elsewhere, with its NUL. */
-const MAX_PATH = 103;
 const KEEP_STDERR = 4096;
-
-/** Of the tunnels that are open: removed also when bungee is told to leave at once. */
-const directories = new Set<string>();
-process.on("exit", () => {
-  for (const directory of directories) rmSync(directory, { recursive: true, force: true });
-});
 
 export interface StoreTunnel extends AsyncDisposable {
   /** What to give to nix as a store. */
@@ -41,9 +33,8 @@ export interface StoreTunnelOptions {
 }
 
 export async function openStoreTunnel(connection: Connection, options: StoreTunnelOptions = {}): Promise<StoreTunnel> {
-  const directory = await privateDirectory();
-  directories.add(directory);
-  const path = join(directory, "nix");
+  const directory = await privateDirectory("nix".length);
+  const path = join(directory.path, "nix");
   const bytes = { sent: 0, received: 0 };
   const open = new Set<Socket>();
   let problem: BungeeError | undefined;
@@ -74,8 +65,7 @@ export async function openStoreTunnel(connection: Connection, options: StoreTunn
     connection.lost.removeEventListener("abort", hangUp);
     hangUp();
     await new Promise((resolve) => server.close(resolve));
-    await rm(directory, { recursive: true, force: true });
-    directories.delete(directory);
+    await directory.remove();
   };
   return {
     storeUri: `unix://${path}`,
@@ -93,10 +83,8 @@ async function relay(
   connection: Connection,
   bytes: { sent: number; received: number },
 ): Promise<void> {
-  let complaint = "";
-  channel.stderr.on("data", (chunk: Buffer) => {
-    complaint = (complaint + chunk.toString("utf8")).slice(-KEEP_STDERR);
-  });
+  // To its end, which may come after the exit code. A line that breaks in the middle is told by the exit.
+  const complaint = collect(channel.stderr, KEEP_STDERR).catch(() => "");
   socket.on("data", (chunk: Buffer) => {
     bytes.sent += chunk.length;
   });
@@ -107,7 +95,7 @@ async function relay(
   socket.once("close", () => channel.close());
   channel.stdin.on("close", () => socket.resume());
   socket.pipe(channel.stdin);
-  channel.stdout.pipe(socket);
+  channel.stdout.pipe(new FromGreeting()).pipe(socket);
   const exit = await channel.exited;
   if (exit.code === 0 || exit.signal === "SIGTERM") return;
   throw new CopyError(`nix-daemon on ${connection.node} ended with ${exit.code ?? exit.signal}`, {
@@ -115,15 +103,7 @@ async function relay(
       exit.code === 127
         ? `install nix on the host, so that ${connection.user} finds nix-daemon on the PATH`
         : "look at what it said",
-    detail: complaint.trim() || undefined,
+    detail: (await complaint).trim() || undefined,
     node: connection.node,
   });
-}
-
-/** Only its owner may enter: whoever reaches the socket may write to the host's store. */
-async function privateDirectory(): Promise<string> {
-  const base = tmpdir();
-  const fits = Buffer.byteLength(join(base, "bungee-XXXXXX", "nix")) <= MAX_PATH;
-  // nix reads the path out of a URI.
-  return mkdtemp(join(fits && /^[\w./-]+$/.test(base) ? base : "/tmp", "bungee-"));
 }

@@ -48,6 +48,19 @@ export async function copyDerivations(
   await run(copyDerivationsCommand(store, drvPaths), options);
 }
 
+/**
+ * Gives the other store the signatures that this one has of paths which are in both: a copy passes over what is there already, also when
+ * it was signed since.
+ * @throws CopyError
+ */
+export async function copySignatures(
+  store: string,
+  paths: readonly string[],
+  options: Pick<CopyOptions, "signal" | "onLine"> = {},
+): Promise<void> {
+  await run(nix(["store", "copy-sigs"], "--recursive", "--substituter", "auto", "--store", store, ...paths), options);
+}
+
 /** Plain log, not internal-json: that one writes a record for every few kilobytes, which would cost the copy its speed. */
 async function run(command: Command, options: Pick<CopyOptions, "signal" | "onLine">): Promise<void> {
   const decoder = new StringDecoder("utf8");

@@ -161,12 +161,21 @@ export class LogParser {
   #result(id: number, type: number, fields: readonly unknown[]): void {
     const drvPath = this.#builds.get(id);
     if (drvPath !== undefined && (type === BUILD_LINE_RESULT || type === POST_BUILD_LINE_RESULT)) {
-      this.#onRecord({ kind: "build-line", drvPath, line: clean(String(fields[0] ?? "")) });
+      this.#onRecord({ kind: "build-line", drvPath, line: clean(textOf(fields[0])) });
     } else if (id === this.#allBuilds && type === PROGRESS_RESULT) {
-      const [done = 0, expected = 0, running = 0, failed = 0] = fields.map(Number);
+      const [done = 0, expected = 0, running = 0, failed = 0] = fields.map(numberOf);
       this.#onRecord({ kind: "build-progress", done, expected, running, failed });
     }
   }
+}
+
+// String() and Number() throw for what JSON may hold: {"toString": 1}, or lists in lists without end.
+function textOf(field: unknown): string {
+  return typeof field === "string" ? field : "";
+}
+
+function numberOf(field: unknown): number {
+  return typeof field === "number" ? field : 0;
 }
 
 function position(of: {

@@ -3,14 +3,18 @@ import type { ErrorReport } from "../errors.ts";
 import type { Style } from "./style.ts";
 import { cleanLines, wrap } from "./text.ts";
 
+/** What others wrote may stand in a message, a name of thousands of lines for one. */
+const MESSAGE_LINES = 30;
 /** Detail is shown from its end: that is where nix and its builders say why. */
 const DETAIL_LINES = 40;
 
 export function renderError(error: ErrorReport, style: Style): string[] {
   const [first = "", ...rest] = cleanLines(messageOf(error));
+  const left = rest.length - MESSAGE_LINES;
   return [
     `${style.bad("error:")} ${first}`,
-    ...rest.map((line) => `  ${line}`),
+    ...rest.slice(0, MESSAGE_LINES).map((line) => `  ${line}`),
+    ...(left > 0 ? [`  … ${left} lines more`] : []),
     ...renderDetail(error, style),
     ...renderMend(error.mend, style),
   ];

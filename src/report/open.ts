@@ -1,4 +1,5 @@
 /** Gives the reporter that was asked for, or the one that suits the output. */
+import { githubReporter } from "./github.ts";
 import { jsonReporter } from "./json.ts";
 import { linesReporter } from "./lines.ts";
 import type { Reporter, ReporterOptions, ReportKind } from "./reporter.ts";
@@ -8,6 +9,7 @@ const REPORTERS: Record<ReportKind, (options: ReporterOptions) => Reporter> = {
   tree: treeReporter,
   lines: linesReporter,
   json: jsonReporter,
+  github: (options) => githubReporter(options),
 };
 
 export function openReporter(kind: ReportKind | undefined, options: ReporterOptions): Reporter {

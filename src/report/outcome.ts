@@ -1,6 +1,6 @@
 /** What an outcome means, in words: the headline of a node, what runs now, and what a person does next. */
 import type { ErrorReport } from "../errors.ts";
-import type { Action, Outcome, Triple } from "../run/outcome.ts";
+import type { Action, Outcome } from "../run/outcome.ts";
 import { messageOf } from "./error.ts";
 import { formatRelease } from "./format.ts";
 import { cleanLines } from "./text.ts";
@@ -18,10 +18,17 @@ export interface OutcomeText {
 export function describeOutcome(node: string, outcome: Outcome, action: Action): OutcomeText {
   switch (outcome.kind) {
     case "unchanged":
+      if (outcome.profile !== undefined)
+        return plain("unchanged", "dim", `profile ${outcome.profile} is ${formatRelease(outcome.release)} already`);
       return plain("unchanged", "dim", `${HOLDS[action]} ${formatRelease(outcome.release)} already`);
     case "confirmed":
-      return plain("confirmed", "good", `${HOLDS[action]} ${formatRelease(outcome.release)}${MORE[action] ?? ""}`);
+      if (outcome.profile !== undefined) return plain("confirmed", "good", profileHolds(outcome, action));
+      return outcome.rebooted
+        ? plain("confirmed", "good", `was rebooted, runs and boots ${formatRelease(outcome.release)}`)
+        : plain("confirmed", "good", `${HOLDS[action]} ${formatRelease(outcome.release)}${MORE[action] ?? ""}`);
     case "staged":
+      if (outcome.cache !== undefined)
+        return plain("pushed", "good", `${formatRelease(outcome.release)} is kept on ${outcome.cache}`);
       return action === "build"
         ? plain("built", "good", `${formatRelease(outcome.release)}; nothing was copied`)
         : plain("staged", "good", `has ${formatRelease(outcome.release)}, kept by a GC root; nothing was activated`);
@@ -34,7 +41,7 @@ export function describeOutcome(node: string, outcome: Outcome, action: Action):
     case "skipped":
       return plain("skipped", "warn", outcome.why);
     case "rolled-back":
-      return blame("rolled back", "bad", node, outcome.why, nowRuns(node, outcome.restored, outcome.verified));
+      return blame("rolled back", "bad", node, outcome.why, nowRuns(node, outcome));
     case "failed":
       return blame("failed", "bad", node, outcome.why, ["what the host runs and boots was not touched"]);
     case "unknown":
@@ -54,6 +61,13 @@ const HOLDS: Record<Action, string> = {
   boot: "boots",
 };
 
+/** A test of it activates, and sets nothing. */
+function profileHolds({ profile, release }: Extract<Outcome, { kind: "confirmed" }>, action: Action): string {
+  return action === "test"
+    ? `profile ${profile} was activated as ${formatRelease(release)}, and not set`
+    : `profile ${profile} is ${formatRelease(release)}`;
+}
+
 const MORE: Partial<Record<Action, string>> = {
   test: " until its next reboot",
   boot: " at its next reboot; what runs now was left alone",
@@ -70,12 +84,19 @@ function blame(word: string, tone: OutcomeText["tone"], node: string, why: Error
   return { word, tone, what, facts: facts.flatMap(cleanLines), why };
 }
 
-function nowRuns(node: string, restored: Triple, verified: boolean): string[] {
+function nowRuns(node: string, outcome: Extract<Outcome, { kind: "rolled-back" }>): string[] {
+  const { restored, verified, doubts, profile } = outcome;
+  if (profile !== undefined) {
+    const was = restored.profile ?? "nothing, and nothing was activated";
+    const leads = `profile ${profile} is what it was, seen over a fresh connection: ${was}`;
+    return verified ? [leads] : [`NOT VERIFIED that all is as before: ${doubts.join("; ")}`];
+  }
   const running = restored.running ?? "nothing that bungee could name";
   const facts = verified
     ? [`runs again what it ran before, seen over a fresh connection: ${running}`]
     : [
-        `NOT VERIFIED: nobody saw over a fresh connection that all is as before; last known to run: ${running}`,
+        `NOT VERIFIED that all is as before: ${doubts.join("; ")}`,
+        `last known to run: ${running}`,
         `look at it: ssh ${node} readlink -f /run/current-system`,
       ];
   const boots = restored.bootDefault ?? restored.profile;

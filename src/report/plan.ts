@@ -1,5 +1,5 @@
 /** The plan as a person reads it, before anything is done; and as versioned JSON. */
-import type { Action } from "../run/outcome.ts";
+import type { Action, Reboot } from "../run/outcome.ts";
 import type { NodePlan, Plan } from "../run/plan.ts";
 import { messageOf, renderDetail, renderMend } from "./error.ts";
 import { formatRelease, plural } from "./format.ts";
@@ -41,7 +41,7 @@ export function renderNodePlan(plan: NodePlan, action: Action, { style, verbose 
         ...renderMend(plan.why.mend, style),
       ];
     case "deploy": {
-      const { release, now, warnings, diff, needsReboot } = plan;
+      const { release, now, warnings, diff, needsReboot, reboot } = plan;
       const shown = verbose ? (diff ?? []) : (diff ?? []).slice(0, DIFF_LINES);
       const left = (diff?.length ?? 0) - shown.length;
       return [
@@ -49,11 +49,18 @@ export function renderNodePlan(plan: NodePlan, action: Action, { style, verbose 
         ...(now?.running && now.running !== release ? [`  replaces ${formatRelease(clean(now.running))}`] : []),
         ...shown.map((line) => `  ${style.dim("│")} ${clean(line)}`),
         ...(left > 0 ? [`  ${style.dim("│")} … ${plural(left, "more change")}: --verbose shows all`] : []),
-        ...(needsReboot ? [style.warn(`  ${REBOOT[action] ?? "its kernel, initrd or modules change"}`)] : []),
+        ...rebootOf(action, reboot, needsReboot).map((line) => style.warn(`  ${line}`)),
         ...warnings.map((warning) => style.warn(`  warning: ${cleanLines(warning).join(" ")}`)),
       ];
     }
   }
+}
+
+function rebootOf(action: Action, reboot: Reboot, needed: boolean | null): string[] {
+  if (reboot === "always") return ["is rebooted, and boots its old system again unless it is confirmed"];
+  if (reboot === "auto" && needed === null) return ["is rebooted if its kernel, initrd or modules change"];
+  if (reboot === "auto" && needed) return ["is rebooted: its kernel, initrd or modules change"];
+  return needed ? [REBOOT[action] ?? "its kernel, initrd or modules change"] : [];
 }
 
 const REBOOT: Partial<Record<Action, string>> = {

@@ -17,6 +17,6 @@ export interface ReporterOptions {
   readonly verbose: boolean;
 }
 
-/** `tree` redraws a terminal; `lines` is for logs; `json` for programs. */
-export const REPORTS = ["tree", "lines", "json"] as const;
+/** `tree` redraws a terminal; `lines` is for logs; `json` for programs; `github` for the runners of GitHub, Forgejo and Gitea. */
+export const REPORTS = ["tree", "lines", "json", "github"] as const;
 export type ReportKind = (typeof REPORTS)[number];

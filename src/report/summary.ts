@@ -37,14 +37,19 @@ const ORDER: readonly Outcome["kind"][] = [
 ];
 
 export function renderSummary(summary: Summary, options: SummaryOptions): string[] {
-  const rows = [...summary.outcomes]
-    .toSorted(([, one], [, other]) => ORDER.indexOf(one.kind) - ORDER.indexOf(other.kind))
-    .map(([node, outcome]) => ({ node, text: describeOutcome(node, outcome, summary.action) }));
+  const rows = inOrder(summary.outcomes).map(([node, outcome]) => ({
+    node,
+    text: describeOutcome(node, outcome, summary.action),
+  }));
   return [
     ...renderRows(rows, summary, options),
     ...(rows.length > 0 ? [""] : []),
     ...renderFooter(rows, summary, options),
   ];
+}
+
+export function inOrder(outcomes: Summary["outcomes"]): [node: string, outcome: Outcome][] {
+  return [...outcomes].toSorted(([, one], [, other]) => ORDER.indexOf(one.kind) - ORDER.indexOf(other.kind));
 }
 
 interface Row {
@@ -102,14 +107,15 @@ function renderFooter(rows: readonly Row[], summary: Summary, { style, columns }
   // A dry run ends with its plan.
   if (rows.length === 0 && summary.exitCode === 0) return [];
   const total = `${plural(rows.length, "host")} in ${formatDuration(summary.ms)}`;
-  const meaning = renderExit(summary);
+  const meaning = meaningOf(summary);
   return [
     ...(parts.length > 0 ? [`${style.strong(total)}: ${parts.join(", ")}`] : []),
     ...(meaning ? wrap(meaning, columns).map((line) => style.bad(line)) : []),
   ];
 }
 
-function renderExit({ exitCode, outcomes }: Summary): string | null {
+/** What the exit code says; null where all is as wanted. */
+export function meaningOf({ exitCode, outcomes }: Summary): string | null {
   switch (exitCode) {
     case 0:
       return null;

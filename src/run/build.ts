@@ -86,7 +86,7 @@ export class Builds implements AsyncDisposable {
 
   async #onTarget(job: Job, evaluated: Evaluated): Promise<void> {
     const { connection } = await job.session.line();
-    await using tunnel = await openStoreTunnel(connection, { root: true });
+    await using tunnel = await openStoreTunnel(connection, { root: !job.session.restricted });
     const onLine = (line: string) => job.log("nix", line);
     await copyDerivations(tunnel.storeUri, [evaluated.drvPath], { signal: this.#interruption, onLine });
     const failures = await realise([{ name: job.node.name, ...evaluated }], {

@@ -1,32 +1,83 @@
-/** The proof that a host can be reached after its activation: a fresh connection, tried again and again until the deadline. */
-import { RefusedError } from "../errors.ts";
+/** The proof that a host can be reached and is well after its activation: a fresh connection, tried again until the deadline. */
+import { LoginError, RefusedError, UnhealthyError } from "../errors.ts";
 import { pause } from "./clock.ts";
+import { Health } from "./health.ts";
+import { askOn } from "./probe.ts";
 import { isPassing, type Session } from "./session.ts";
+import { ANSWER_MS, unlessSilent } from "./silence.ts";
 
 /** One try may take this long: a firewall that drops silently must not eat all the time there is. */
 const TRY_MS = 5000;
+/** Of the time there is, the last part is for telling the host that it is not well, before it goes back without knowing why. */
+const LAST_PART = 0.1;
+const LAST_PART_MS = 1000;
+/**
+ * An sshd that refuses the key is asked less and less often: from OpenSSH 9.8 on it shuts out who fails too often (PerSourcePenalties: five
+ * seconds for each, from fifteen on), and would not let the deployer see that the host went back.
+ */
+const REFUSED_MS = { first: 1000, longest: 8000 };
 
 /**
- * Confirms a run on a connection opened for it, which then becomes the session's own. Returns when the host took it, when the
- * host has ended the run meanwhile, or when the time is over: the run's status tells, and the session what was in the way.
+ * Confirms a run on a connection opened for it, which then becomes the session's own, once the node's health checks are all well.
+ * Returns when the host took it, when it was called off since the host is not well, when the host has ended the run meanwhile, or when
+ * the time is over: the run's status tells, and the session what was in the way.
  */
-export async function confirm(session: Session, run: string, token: string): Promise<void> {
+export async function confirm(
+  session: Session,
+  run: string,
+  token: string,
+  say: (line: string) => void,
+): Promise<void> {
   const { timeout, retryEvery } = session.node.confirmation;
   const deadline = performance.now() + timeout * 1000;
+  const wellBy = deadline - Math.min(LAST_PART_MS, timeout * 1000 * LAST_PART);
+  const health = new Health(session.node.healthChecks, say);
+  let refusals = 0;
   for (;;) {
     const began = performance.now();
     try {
       const line = await session.fresh({ timeoutMs: Math.min(TRY_MS, Math.max(deadline - began, 1000)) });
       await session.adopt(line);
-      await line.activator.confirm(run, token);
+      await health.untilWell(askOn(line, run, token), wellBy);
+      await unlessSilent(ANSWER_MS, (options) => line.activator.confirm(run, token, options));
       return;
     } catch (error) {
-      if (error instanceof RefusedError && error.reason === "too-late") return;
+      if (error instanceof UnhealthyError) return await callOff(session, run, token, error, deadline);
+      if (error instanceof RefusedError && error.reason === "too-late") {
+        if (health.complaint) session.note(health.complaint);
+        return;
+      }
       if (!(error instanceof RefusedError) && !isPassing(error)) throw error;
       session.note(error);
-      const next = began + retryEvery * 1000;
+      refusals = error instanceof LoginError ? refusals + 1 : 0;
+      const next = began + untilNextTry(retryEvery * 1000, refusals, deadline - began);
       if (next > deadline) return;
       await pause(Math.max(0, next - performance.now()));
     }
   }
+}
+
+/**
+ * How long after the beginning of one try the next one begins, in milliseconds.
+ * @param every between two tries, at least
+ * @param refusals how often in a row sshd has refused the login
+ * @param left of all the time there is: its end sees a try, too
+ */
+export function untilNextTry(every: number, refusals: number, left: number): number {
+  if (refusals === 0) return every;
+  const least = Math.max(every, REFUSED_MS.first);
+  const patience = Math.min(least * 2 ** (refusals - 1), REFUSED_MS.longest);
+  return Math.max(least, Math.min(patience, left - least));
+}
+
+/** The host goes back at once. If it cannot be told, it does so when its time is over. */
+async function callOff(session: Session, run: string, token: string, error: UnhealthyError, deadline: number) {
+  try {
+    await session.insist(deadline, (activator) =>
+      unlessSilent(ANSWER_MS, (options) => activator.abort(run, token, "unhealthy", error.message, options)),
+    );
+  } catch (failure) {
+    if (!(failure instanceof RefusedError) && !isPassing(failure)) throw failure;
+  }
+  session.note(error);
 }

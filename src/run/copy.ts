@@ -1,6 +1,8 @@
 /** Copies a release to its host, through the connection that is open already. */
+import { CopyError } from "../errors.ts";
+import type { Connection } from "../host/connection.ts";
 import { openStoreTunnel } from "../host/store-tunnel.ts";
-import { copyClosure } from "../nix/copy.ts";
+import { copyClosure, copySignatures } from "../nix/copy.ts";
 import { closure, missingPaths } from "../nix/store.ts";
 import type { Job } from "./job.ts";
 
@@ -13,7 +15,32 @@ export async function copyToHost(job: Job, release: string): Promise<void> {
   // Built there.
   if (job.node.build === "target") return;
   const { connection } = await job.session.line();
-  await using tunnel = await openStoreTunnel(connection, { root: true });
+  const { restricted } = job.session;
+  const { substituteOnTarget: substitute, requireSignature: signatures } = job.node;
+  await sendClosure(job, connection, release, { restricted, substitute, signatures }).catch((error: unknown) => {
+    throw restricted && error instanceof CopyError ? asDeployUser(error) : error;
+  });
+}
+
+interface Sending {
+  /** The login is one that cannot become root. */
+  readonly restricted: boolean;
+  readonly substitute?: boolean;
+  /** Brings signatures for what is there already, too. */
+  readonly signatures: boolean;
+}
+
+/**
+ * Tells of its progress as the job's stage `copy`.
+ * @throws CopyError | ConnectionLostError
+ */
+export async function sendClosure(
+  job: Job,
+  connection: Connection,
+  release: string,
+  { restricted, substitute = false, signatures }: Sending,
+): Promise<void> {
+  await using tunnel = await openStoreTunnel(connection, { root: !restricted });
   let missing: number | null = null;
   const tell = () => {
     const done = tunnel.bytes().sent;
@@ -27,19 +54,30 @@ export async function copyToHost(job: Job, release: string): Promise<void> {
   const asking = setTimeout(() => ask().catch(() => {}), ASK_AFTER_MS);
   const ticker = setInterval(tell, PROGRESS_EVERY_MS);
   try {
-    await copyClosure(tunnel.storeUri, [release], {
-      substitute: job.node.substituteOnTarget,
-      signal: job.interruption,
-      onLine: (line) => job.log("nix", line),
-    });
+    const options = { signal: job.interruption, onLine: (line: string) => job.log("nix", line) };
+    await copyClosure(tunnel.storeUri, [release], { substitute, ...options });
+    // Older nix lets trusted users do this only. What is missing then, the host says itself.
+    if (signatures) await copySignatures(tunnel.storeUri, [release], options).catch(unlessCopyError);
     tell();
   } catch (error) {
-    // nix itself only saw a socket that closed.
-    throw tunnel.problem() ?? error;
+    // nix itself only saw a socket that closed; and where nix was told to stop, its daemon on the host saw no more than that.
+    throw job.interruption.aborted ? error : (tunnel.problem() ?? error);
   } finally {
     clearTimeout(asking);
     clearInterval(ticker);
   }
+}
+
+function unlessCopyError(error: unknown): void {
+  if (!(error instanceof CopyError)) throw error;
+}
+
+/** What stops a deploy user most often is that nix wants signatures of it, and only nix's words would tell. */
+function asDeployUser({ message, detail }: CopyError): CopyError {
+  return new CopyError(message, {
+    mend: "see what nix says above; a deploy user may only bring paths signed by a key of the host's nix.settings.trusted-public-keys",
+    detail,
+  });
 }
 
 /** A path that is on its way counts whole, what came before it not at all: a second's worth at most. */

@@ -1,6 +1,7 @@
 /** A deployment: survey the fleet, make the plan, have it approved, send every node on its way, and collect how each ended. */
 import pLimit from "p-limit";
 import { describeError, InterruptedError } from "../errors.ts";
+import type { Node } from "../fleet/node.ts";
 import { predecessors, waves } from "../fleet/order.ts";
 import type { Connect } from "../host/connection.ts";
 import { Builds } from "./build.ts";
@@ -8,7 +9,8 @@ import type { Emit } from "./events.ts";
 import type { DeployRequest, Job } from "./job.ts";
 import { asWanted, exitCode, type Outcome } from "./outcome.ts";
 import { pipeline } from "./pipeline.ts";
-import { PLAN_VERSION, type Plan, planNode, type Survey } from "./plan.ts";
+import { PLAN_VERSION, type Plan, planNode, type Survey, type Wanted } from "./plan.ts";
+import { isThere, named, profileOf } from "./release.ts";
 import { Session } from "./session.ts";
 import { Stages } from "./stages.ts";
 import { Surveyor } from "./survey.ts";
@@ -37,7 +39,7 @@ export async function deploy(
   const jobs = nodes.map((node, serial): Job => {
     const log: Job["log"] = (source, line) =>
       emit({ type: "log", node: node.name, source, line, ...(source === "nix" ? { verbose: true } : {}) });
-    const session = new Session(node, connect);
+    const session = new Session(node, telling(connect, node, emit), request.secrets);
     const stages = new Stages(node.name, emit);
     const build = async () => builds.build(job, await surveyor.evaluated(job));
     const job: Job = { request, node, serial, session, stages, emit, log, interruption, build };
@@ -64,6 +66,12 @@ export async function deploy(
   }
 }
 
+/** A host's key that was new, another transport: what happened while connecting, and was no error. */
+const telling =
+  (connect: Connect, { name: node }: Node, emit: Emit): Connect =>
+  (target, options) =>
+    connect(target, { onNotice: (line) => emit({ type: "log", node, source: "bungee", line }), ...options });
+
 /** Without anybody to ask there is nothing to wait for: each node goes on as soon as it is surveyed itself. */
 async function approvedPlan(
   request: DeployRequest,
@@ -81,16 +89,24 @@ async function approvedPlan(
   if (!request.dryRun && request.approve === undefined) {
     // Offline hosts are known before anything is built.
     await Promise.all(jobs.map((job) => surveyor.reached(job)));
+    sealSecrets(request);
     return undefined;
   }
   const plan = await surveyed;
+  sealSecrets(request);
   const wanted = Object.values(plan.nodes).some((node) => node.kind === "deploy");
   return request.dryRun || !wanted || (await request.approve?.(plan)) ? plan : "declined";
 }
 
+/** Every host has been reached, or will not be: a question from now on would come while hosts wait for their confirmation. */
+function sealSecrets({ action, secrets }: DeployRequest): void {
+  // Hosts that build their own system are first spoken to when they do.
+  if (action !== "build") secrets?.seal();
+}
+
 function makePlan(request: DeployRequest, surveys: ReadonlyMap<string, Survey>): Plan {
   const broken = [...request.broken].map(([name, error]) => [name, failedBy(error)] as const);
-  const nodes = [...surveys].map(([name, survey]) => [name, planNode(request.action, survey)] as const);
+  const nodes = [...surveys].map(([name, survey]) => [name, planNode(wantedOf(request, name), survey)] as const);
   return {
     version: PLAN_VERSION,
     action: request.action,
@@ -101,6 +117,11 @@ function makePlan(request: DeployRequest, surveys: ReadonlyMap<string, Survey>):
 
 const namesOf = ({ nodes, broken }: DeployRequest) => new Set([...nodes.map((node) => node.name), ...broken.keys()]);
 const orderOf = (request: DeployRequest) => waves(request.fleet, namesOf(request));
+
+const wantedOf = ({ action, reboot, fleet }: DeployRequest, name: string): Wanted => {
+  const node = fleet.get(name);
+  return { action, reboot, mayReboot: node?.reboot.allow ?? false, profile: node && profileOf(node)?.name };
+};
 
 const failedBy = (error: unknown) => ({ kind: "failed", why: describeError(error) }) as const;
 
@@ -164,13 +185,18 @@ class Rollout {
 
   async #start(job: Job): Promise<Outcome> {
     const { interruption } = job;
+    const { name } = job.node;
     if (interruption.aborted) return { kind: "skipped", why: "interrupted before it was started" };
-    const plan = planNode(this.#request.action, await this.#surveyor.survey(job));
+    const wanted = wantedOf(this.#request, name);
+    const survey = await this.#surveyor.survey(job);
+    const plan = planNode(wanted, survey);
     if (interruption.aborted) return { kind: "skipped", why: "interrupted before it was started" };
-    if (plan.kind === "unchanged") return { kind: "unchanged", release: plan.release };
+    if (plan.kind === "unchanged") return { kind: "unchanged", release: plan.release, ...named(profileOf(job.node)) };
     if (plan.kind === "failed") return { kind: "failed", why: plan.why };
     try {
-      const outcome = await pipeline(job);
+      // What was deployed to this host before may have broken the line without a word.
+      if (job.node.profile !== null && job.node.after.length > 0) job.session.drop();
+      const outcome = await pipeline(job, (release) => isThere(release, job.node, wanted, survey));
       const stopped = outcome.kind === "failed" && interruption.aborted && outcome.why.code === "interrupted";
       return stopped ? { kind: "skipped", why: "interrupted before anything was touched" } : outcome;
     } catch (defect) {

@@ -3,7 +3,17 @@ import type { ErrorReport } from "../errors.ts";
 import type { Action, Outcome } from "./outcome.ts";
 import type { Plan } from "./plan.ts";
 
-export const STAGES = ["evaluate", "connect", "build", "copy", "activate", "confirm", "commit", "roll-back"] as const;
+export const STAGES = [
+  "evaluate",
+  "connect",
+  "build",
+  "copy",
+  "activate",
+  "reboot",
+  "confirm",
+  "commit",
+  "roll-back",
+] as const;
 export type Stage = (typeof STAGES)[number];
 
 export type Event = { readonly at: string /* ISO 8601 */ } & EventBody;

@@ -1,9 +1,11 @@
 /** What one node's pipeline has at hand. */
 import type { EvaluationError } from "../errors.ts";
 import type { Evaluated, Node } from "../fleet/node.ts";
+import type { Secrets } from "../host/secrets.ts";
 import type { Emit } from "./events.ts";
-import type { Action } from "./outcome.ts";
+import type { Action, Reboot } from "./outcome.ts";
 import type { Plan } from "./plan.ts";
+import type { CacheHost } from "./push.ts";
 import type { Session } from "./session.ts";
 import type { Stages } from "./stages.ts";
 
@@ -17,9 +19,12 @@ export interface DeployRequest {
   /** Selected too, but their settings cannot be evaluated. */
   readonly broken: ReadonlyMap<string, EvaluationError>;
   readonly action: Action;
+  readonly reboot: Reboot;
   /** Hosts worked on at once. */
   readonly parallel: number;
   readonly allowHostNameChange: boolean;
+  /** Seconds to wait for a host that another run holds. 0: that is an error at once. */
+  readonly lockWait: number;
   /** Who and from where, for the lock and the history on the host. */
   readonly actor: string;
   /** Stops after the plan. */
@@ -27,6 +32,10 @@ export interface DeployRequest {
   /** Asked with the whole plan before anything is built; without it the plan goes ahead node by node. */
   readonly approve?: ((plan: Plan) => Promise<boolean>) | undefined;
   readonly evaluate: (node: string) => Promise<Evaluated>;
+  /** Where what is built goes, with the action `build`. */
+  readonly cache?: CacheHost | undefined;
+  /** Asked for before anything is built; left out: nobody can be asked. */
+  readonly secrets?: Secrets | undefined;
 }
 
 export interface Job {

@@ -4,6 +4,10 @@ import type { ErrorReport } from "../errors.ts";
 export const ACTIONS = ["build", "stage", "dry-activate", "test", "switch", "boot"] as const;
 export type Action = (typeof ACTIONS)[number];
 
+/** Whether the host is rebooted on the way; auto: when kernel, initrd or modules are others than those that were booted. */
+export const REBOOTS = ["never", "auto", "always"] as const;
+export type Reboot = (typeof REBOOTS)[number];
+
 /** What a host runs and would boot: the toplevels, as store paths; null where it has none. */
 export interface Triple {
   readonly running: string | null;
@@ -13,16 +17,23 @@ export interface Triple {
 }
 
 export type Outcome =
-  /** It was there already; nothing was activated. */
-  | { readonly kind: "unchanged"; readonly release: string }
-  /** The release runs (for boot: will boot), proved over a fresh connection. */
-  | { readonly kind: "confirmed"; readonly release: string }
-  /** Built, or copied and kept by a GC root; nothing was activated. */
-  | { readonly kind: "staged"; readonly release: string }
+  /** It was there already; nothing was activated. `profile`, here and below: what it is about, where that is not the system. */
+  | { readonly kind: "unchanged"; readonly release: string; readonly profile?: string }
+  /** The release runs (for boot without a reboot: will boot), proved over a fresh connection. */
+  | { readonly kind: "confirmed"; readonly release: string; readonly rebooted?: true; readonly profile?: string }
+  /** Built, or copied and kept by a GC root; nothing was activated. `cache`: pushed there, and kept. */
+  | { readonly kind: "staged"; readonly release: string; readonly cache?: string }
   /** dry-activate: the log says what would happen. */
   | { readonly kind: "previewed"; readonly release: string }
-  /** The recorded state is back. `verified`: seen over a fresh connection. */
-  | { readonly kind: "rolled-back"; readonly why: ErrorReport; readonly restored: Triple; readonly verified: boolean }
+  /** The recorded state is back. `verified`: seen over a fresh connection, whole and well; else `doubts` says what was not. */
+  | {
+      readonly kind: "rolled-back";
+      readonly why: ErrorReport;
+      readonly restored: Triple;
+      readonly verified: boolean;
+      readonly doubts: readonly string[];
+      readonly profile?: string;
+    }
   | { readonly kind: "skipped"; readonly why: string }
   /** Before anything on the host was touched. */
   | { readonly kind: "failed"; readonly why: ErrorReport }

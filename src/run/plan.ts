@@ -1,7 +1,7 @@
 /** The plan is data: what will be done with each node and why, before anything is done. Pure; versioned as JSON. */
 import type { Facts } from "../activator/protocol.ts";
-import type { ErrorReport } from "../errors.ts";
-import type { Action, Triple } from "./outcome.ts";
+import { ConfigurationError, describeError, type ErrorReport } from "../errors.ts";
+import type { Action, Reboot, Triple } from "./outcome.ts";
 
 export const PLAN_VERSION = 1;
 
@@ -25,6 +25,8 @@ export type NodePlan =
       readonly diff: readonly string[] | null;
       /** Kernel, initrd or modules differ from what was booted; null while that is not known. */
       readonly needsReboot: boolean | null;
+      /** Whether it will be rebooted; auto: if it needs to be. */
+      readonly reboot: Reboot;
     }
   | { readonly kind: "skip"; readonly why: string }
   | { readonly kind: "failed"; readonly why: ErrorReport };
@@ -40,11 +42,46 @@ export type Survey =
       readonly needsReboot: boolean | null;
     };
 
-export function planNode(action: Action, survey: Survey): NodePlan {
+export interface Wanted {
+  readonly action: Action;
+  readonly reboot: Reboot;
+  readonly mayReboot: boolean;
+  /** The name of the profile, where it is not the host's system. */
+  readonly profile?: string | undefined;
+}
+
+export function planNode(wanted: Wanted, survey: Survey): NodePlan {
   if (!survey.ok) return { kind: "failed", why: survey.why };
+  if (wanted.profile !== undefined) {
+    if (wanted.action === "boot" || wanted.reboot === "always")
+      return { kind: "failed", why: describeError(noBoot(wanted.profile)) };
+    // `auto` is for what changes a kernel.
+    return planNode({ ...wanted, profile: undefined, reboot: "never" }, survey);
+  }
   const { release, facts, diff, needsReboot } = survey;
-  if (facts !== null && isThere(action, release, facts.now)) return { kind: "unchanged", release, now: facts.now };
-  return { kind: "deploy", release, now: facts?.now ?? null, warnings: warningsOf(facts), diff, needsReboot };
+  if (wanted.reboot === "always" && !wanted.mayReboot) return { kind: "failed", why: describeError(mayNotReboot()) };
+  const reboot = wanted.mayReboot ? wanted.reboot : "never";
+  if (facts !== null && isThere(wanted.action, release, facts.now) && !isToReboot(reboot, release, facts))
+    return { kind: "unchanged", release, now: facts.now };
+  const now = facts?.now ?? null;
+  return { kind: "deploy", release, now, warnings: warningsOf(facts), diff, needsReboot, reboot };
+}
+
+/** deploy-rs would set the profile and activate nothing of it, ever. */
+export const noBoot = (profile: string) =>
+  new ConfigurationError(`profile ${profile} is not the system: it has no boot`, {
+    mend: "deploy it with --action switch or test",
+  });
+
+const mayNotReboot = () =>
+  new ConfigurationError("this host may not be rebooted: bungee.reboot.allow is false", {
+    mend: "leave out --reboot, or allow it",
+  });
+
+/** The host has the release, and yet another was booted. */
+function isToReboot(reboot: Reboot, release: string, { booted, now, rebootPending }: Facts): boolean {
+  if (reboot === "always") return booted !== release;
+  return reboot === "auto" && now.running === release && rebootPending;
 }
 
 /** Whether the action would leave the host as it is. */

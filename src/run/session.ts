@@ -1,9 +1,10 @@
 /** One host during a deployment: the one connection that everything uses, replaced when it breaks, and fresh ones for proof. */
-import { Activator } from "../activator/activator.ts";
+import { type Access, Activator } from "../activator/activator.ts";
 import { BungeeError, ConnectionLostError } from "../errors.ts";
 import type { Node } from "../fleet/node.ts";
 import type { Connect, Connection } from "../host/connection.ts";
-import { elevated, elevationFor } from "../host/elevation.ts";
+import { Elevator } from "../host/elevation/elevation.ts";
+import type { Secrets } from "../host/secrets.ts";
 import { pause } from "./clock.ts";
 
 /** A connection whose root commands are elevated, and the activator behind it. */
@@ -15,13 +16,18 @@ export interface Line {
 export class Session {
   readonly node: Node;
   readonly #connect: Connect;
+  readonly #secrets: Secrets | undefined;
+  readonly #elevator: Elevator;
+  readonly #access: Access = { restricted: false };
   #line: Line | undefined;
   #trouble: BungeeError | undefined;
   readonly #open = new Set<Connection>();
 
-  constructor(node: Node, connect: Connect) {
+  constructor(node: Node, connect: Connect, secrets?: Secrets) {
     this.node = node;
     this.#connect = connect;
+    this.#secrets = secrets;
+    this.#elevator = new Elevator(node.name, node.elevation, secrets);
   }
 
   /** The line in use; a new one when there is none, or when it broke. */
@@ -32,11 +38,17 @@ export class Session {
 
   /** A new TCP connection, never the one in use: what proves that the host can be reached. */
   async fresh(options: { signal?: AbortSignal; timeoutMs?: number } = {}): Promise<Line> {
-    const bare = await this.#connect({ ...this.node, node: this.node.name }, options);
+    const secrets = this.#secrets && { secrets: this.#secrets };
+    const bare = await this.#connect({ ...this.node, node: this.node.name }, { ...options, ...secrets });
     this.#open.add(bare);
     bare.lost.addEventListener("abort", () => this.#open.delete(bare), { once: true });
-    const connection = elevated(bare, elevationFor(this.node.elevation, bare.user));
-    return { connection, activator: new Activator(connection) };
+    const connection = this.#elevator.over(bare);
+    return { connection, activator: new Activator(connection, this.#access) };
+  }
+
+  /** Whether the login is a deploy user's, who may not become root but through the activator. Known once a question was answered. */
+  get restricted(): boolean {
+    return this.#access.restricted;
   }
 
   /** What was last in the way of reaching the host; a report may need it. */

@@ -36,6 +36,11 @@ export class Stages {
     this.#emit({ type: "stage-failed", node: this.#node, stage, ms, error });
   }
 
+  /** A line on what goes on inside the stage. */
+  say(line: string): void {
+    this.#emit({ type: "log", node: this.#node, source: "bungee", line });
+  }
+
   /** @param note a word on the result, for the report */
   async within<T>(stage: Stage, work: () => Promise<T>, note?: (result: T) => string): Promise<T> {
     this.enter(stage);

@@ -7,6 +7,7 @@ import { diffClosures, missingPaths } from "../nix/store.ts";
 import type { Job } from "./job.ts";
 import { kernelChanged } from "./kernel.ts";
 import type { Survey } from "./plan.ts";
+import { profileOf, systemIn } from "./release.ts";
 import { Stages } from "./stages.ts";
 
 export class Surveyor {
@@ -40,7 +41,9 @@ export class Surveyor {
     // The host's answer first: an evaluation error is the same for everybody, an unreachable host is not.
     if (facts.status === "rejected") return { ok: false, why: describeError(facts.reason) };
     if (evaluated.status === "rejected") return { ok: false, why: describeError(evaluated.reason) };
-    const { outPath: release } = evaluated.value;
+    const { outPath } = evaluated.value;
+    const profile = profileOf(job.node);
+    const release = profile === null ? ((await systemIn(outPath)) ?? outPath) : outPath;
     const running = facts.value?.now.running ?? null;
     const local = running !== null && running !== release && (await areHere([running, release]));
     return {
@@ -48,7 +51,7 @@ export class Surveyor {
       release,
       facts: facts.value,
       diff: local ? await diffClosures(running, release) : null,
-      needsReboot: local ? await kernelChanged(facts.value?.booted ?? running, release) : null,
+      needsReboot: local && profile === null ? await kernelChanged(facts.value?.booted ?? running, release) : null,
     };
   }
 }
@@ -65,8 +68,10 @@ async function ask(job: Job): Promise<Facts> {
   const options = { signal: job.interruption };
   const connect = async () => {
     const { activator, connection } = await job.session.line(options);
-    const facts = await activator.facts(options);
-    if (facts.now.running === null) {
+    const profile = profileOf(job.node);
+    const facts = await activator.facts(profile, options);
+    // A profile may be deployed to any Linux with systemd and nix.
+    if (profile === null && facts.now.running === null) {
       throw new RefusedError("the host runs no NixOS system: there is no /run/current-system", {
         mend: "install NixOS on it first; bungee moves a host from one system to the next",
         reason: "not-nixos-host",

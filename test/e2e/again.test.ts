@@ -1,9 +1,9 @@
-/** 7. What went before must not decide: P1, P5b, P9; and what is dry stays dry. */
+/** 7. What went before must not decide, nor who else is there; and what is dry stays dry. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { assertUnchanged, finish, Scene, skip, untilState } from "./scene.ts";
 
-test("the same closure again after an unconfirmed run is confirmed by itself alone (P1)", { skip }, async () => {
+test("P1: the same closure again after an unconfirmed run is confirmed by itself alone", { skip }, async () => {
   await using scene = await Scene.open({ hosts: ["web1"] });
   const host = scene.host("web1");
   await scene.write({ web1: { version: "2" } });
@@ -22,7 +22,7 @@ test("the same closure again after an unconfirmed run is confirmed by itself alo
   assert.deepEqual([now.profile, now.bootDefault], [now.running, now.running]);
 });
 
-test("after a rollback by hand, what is restored is what was there, not what has a lower number (P5b)", {
+test("P5: after a rollback by hand, what is restored is what was there, not what has a lower number", {
   skip,
 }, async () => {
   await using scene = await Scene.open({ hosts: ["web1"] });
@@ -48,7 +48,7 @@ test("after a rollback by hand, what is restored is what was there, not what has
   }
 });
 
-test("two deployers at once: one deploys, the other is told who holds the host (P9)", { skip }, async () => {
+test("P9: two deployers at once: one deploys, the other is told who holds the host", { skip }, async () => {
   await using scene = await Scene.open({ hosts: ["web1"] });
   const host = scene.host("web1");
   const gate = "until [ -e /run/go-on ]; do sleep 0.1; done";
@@ -67,7 +67,7 @@ test("two deployers at once: one deploys, the other is told who holds the host (
   assert.equal(await host.output("cat /run/app/version"), "2");
 });
 
-test("--dry-run, plan and dry-activate change nothing on any host", { skip }, async () => {
+test("P6: --dry-run, plan and dry-activate change nothing on any host", { skip }, async () => {
   await using scene = await Scene.open({ hosts: ["web1", "web2"] });
   const hosts = ["web1", "web2"].map((name) => scene.host(name));
   await scene.write({ web1: { version: "2" }, web2: { version: "2", behaviour: "fails-to-build" } });
@@ -90,7 +90,7 @@ test("--dry-run, plan and dry-activate change nothing on any host", { skip }, as
   assert.deepEqual(JSON.parse((await plan.result).stdout), planned?.plan);
   await unchanged(before);
 
-  // The release is copied, as it must be, and nothing else: the store is the one thing that differs (P6: also when another node fails).
+  // The release is copied, as it must be, and nothing else: the store is the one thing that differs; also when another node fails.
   const preview = await scene.deploy("--all", "--action", "dry-activate");
   assert.equal(preview.code, 1);
   assert.deepEqual([preview.outcomes.web1?.kind, preview.outcomes.web2?.kind], ["previewed", "failed"]);

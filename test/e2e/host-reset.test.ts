@@ -27,7 +27,7 @@ const MOMENTS: readonly { state: string; when: string; spec: SystemSpec; ends: "
   },
 ];
 
-describe("the host loses its power", { skip }, () => {
+describe("P4: the host loses its power", { skip }, () => {
   test("in every state of a run", { concurrency: true }, async (t) => {
     const names = MOMENTS.map((_, index) => `web${index + 1}`);
     await using scene = await Scene.open({ hosts: names });

@@ -1,4 +1,4 @@
-/** P19. First Ctrl-C: nothing new starts, hosts in activation come to their end. Second: bungee leaves, hosts decide for themselves. */
+/** First Ctrl-C: nothing new starts, hosts in activation come to their end. Second: bungee leaves, hosts decide for themselves. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { finish, Scene, skip, untilQuiet, untilState } from "./scene.ts";
@@ -6,7 +6,7 @@ import { finish, Scene, skip, untilQuiet, untilState } from "./scene.ts";
 const slow = { version: "2", behaviour: "slow", arguments: { seconds: 4 } } as const;
 
 for (const signal of ["SIGINT", "SIGTERM"] as const) {
-  test(`${signal} once: the host in activation is confirmed, the other is not started`, { skip }, async () => {
+  test(`P19: ${signal} once: the host in activation is confirmed, the other is not started`, { skip }, async () => {
     await using scene = await Scene.open({ hosts: ["web1", "web2"] });
     await scene.write({ web1: slow, web2: { version: "2", bungee: { after: ["web1"] } } });
     const before = await scene.host("web2").triple();
@@ -22,7 +22,7 @@ for (const signal of ["SIGINT", "SIGTERM"] as const) {
   });
 }
 
-test("once, before anything was activated: nothing is", { skip }, async () => {
+test("P19: once, before anything was activated: nothing is", { skip }, async () => {
   await using scene = await Scene.open({ hosts: ["web1"] });
   const host = scene.host("web1");
   await scene.write({ web1: { version: "2", payloadKiB: 300_000 } });
@@ -38,7 +38,7 @@ test("once, before anything was activated: nothing is", { skip }, async () => {
   assert.equal(await nixProcesses(scene), "0");
 });
 
-test("twice: bungee leaves at once with no child, and the host goes back by itself", { skip }, async () => {
+test("P19: twice: bungee leaves at once with no child, and the host goes back by itself", { skip }, async () => {
   await using scene = await Scene.open({ hosts: ["web1"] });
   const host = scene.host("web1");
   const before = await host.triple();
@@ -50,7 +50,7 @@ test("twice: bungee leaves at once with no child, and the host goes back by itse
   const asked = performance.now();
   await running.kill("SIGINT");
   const { code } = await running.result;
-  assert.ok(performance.now() - asked < 2000);
+  assert.ok(performance.now() - asked < 10_000);
   assert.equal(code, 130);
   assert.equal(await nixProcesses(scene), "0");
   await untilQuiet(host);

@@ -14,7 +14,7 @@ import { type SystemSpec, toplevelOf, writeFleet } from "../systems/fleet.ts";
 
 /** Where the fleet stands on the deployer. */
 export const FLAKE = "/root/fleet";
-const MAIN = join(checkout, "src", "main.ts");
+export const MAIN = join(checkout, "src", "main.ts");
 
 const verdict = await probe();
 /** For a test's options: why it cannot run on this machine, else false. */
@@ -124,7 +124,7 @@ export async function finish(running: Running): Promise<Deployment> {
   return { code, stdout, stderr, events, outcomes: last?.outcomes ?? {} };
 }
 
-function eventsOf(stdout: string): Event[] {
+export function eventsOf(stdout: string): Event[] {
   return stdout
     .split("\n")
     .slice(0, -1)
@@ -145,7 +145,12 @@ export async function untilState(host: Host, ...states: string[]): Promise<void>
   );
 }
 
-/** Waits until no run holds a host. */
+/** Waits until no run holds a host, and the units of the last are gone. */
 export async function untilQuiet(host: Host): Promise<void> {
-  await host.output("for i in $(seq 1 900); do [ -L /var/lib/bungee/current ] || exit 0; sleep 0.1; done; exit 1");
+  await host.output(`
+    for i in $(seq 1 900); do
+      [ -L /var/lib/bungee/current ] || ls /run/systemd/transient/bungee-* >/dev/null 2>&1 || exit 0
+      sleep 0.1
+    done
+    exit 1`);
 }

@@ -35,10 +35,13 @@ test("a test that nobody can confirm goes back to the system that ran, not to th
   const before = await host.triple();
   assert.notEqual(before.running, before.profile);
   await scene.write({ web1: { version: "3", behaviour: "cuts-network" } });
-  const { code, outcomes } = await scene.deploy("web1");
-  assert.equal(code, 1);
-  assert.ok(outcomes.web1?.kind === "rolled-back" && outcomes.web1.verified, JSON.stringify(outcomes));
-  assert.deepEqual(await host.triple(), before);
+  // On top of a test, a switch goes the same way back.
+  for (const action of ["test", "switch"]) {
+    const { code, outcomes } = await scene.deploy("web1", "--action", action);
+    assert.equal(code, 1, action);
+    assert.ok(outcomes.web1?.kind === "rolled-back" && outcomes.web1.verified, JSON.stringify(outcomes));
+    assert.deepEqual(await host.triple(), before, action);
+  }
 });
 
 test("boot: nothing live changes, and the reset boots the new system", { skip }, async () => {

@@ -1,82 +1,33 @@
 /** The activator alone, on real hosts of both releases: each test breaks a run in one way and looks at what the host became. */
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
-import { setTimeout as pause } from "node:timers/promises";
-import { Activator, type BeginRequest } from "../../src/activator/activator.ts";
-import { isFinal, type RunState, type RunStatus } from "../../src/activator/protocol.ts";
+import type { Activator } from "../../src/activator/activator.ts";
 import { LockedError, RefusedError } from "../../src/errors.ts";
-import { assertUnchanged, Scene, skip, untilQuiet, untilState } from "../e2e/scene.ts";
+import { assertUnchanged, type Scene, skip, untilState } from "../e2e/scene.ts";
 import type { Host } from "../lab/host.ts";
 import { releases } from "../lab/rootfs.ts";
-import { direct } from "./direct.ts";
-
-const TOKEN = "0123456789abcdef0123456789abcdef";
+import { Runs, TOKEN } from "./runs.ts";
 
 describe("the activator", { skip, concurrency: true }, () => {
   for (const release of releases)
     describe(`on ${release}`, { concurrency: 1 }, () => {
+      let runs: Runs;
       let scene: Scene;
       let host: Host;
       let activator: Activator;
       let fine: string;
-      let serial = 0;
 
       before(async () => {
-        scene = await Scene.open({ hosts: ["web1"], hostRelease: release });
-        host = scene.host("web1");
-        activator = new Activator(direct(host));
+        runs = await Runs.open(release);
+        ({ scene, host, activator } = runs);
         fine = await scene.deliver("web1", { version: "2" });
       });
-      after(() => scene?.[Symbol.asyncDispose]());
+      after(() => runs?.[Symbol.asyncDispose]());
 
-      const request = (release: string, more: Partial<BeginRequest> = {}): BeginRequest => ({
-        run: `run-${++serial}`,
-        token: TOKEN,
-        action: "switch",
-        release,
-        activationTimeout: 15,
-        confirmationTimeout: 2,
-        rollback: true,
-        anyHost: false,
-        actor: "tester",
-        ...more,
-      });
-
-      /** Follows a run until one of the states, or its end. */
-      async function follow(status: RunStatus, ...until: RunState[]): Promise<RunStatus> {
-        const cursor = { offset: 0 };
-        let now = status;
-        while (!until.includes(now.state) && !isFinal(now.state)) {
-          now = await activator.follow(status.run, cursor, now.state, () => {});
-        }
-        return now;
-      }
-
-      /** Begins a run that must end rolled back, with the host as it was. */
-      async function snapsBack(
-        broken: BeginRequest,
-        disturb?: (status: RunStatus) => Promise<void>,
-      ): Promise<RunStatus> {
-        const before = await host.triple();
-        const status = await activator.begin(broken);
-        await disturb?.(status);
-        const ended = await follow(status);
-        assert.equal(ended.state, "rolled-back");
-        const now = await host.triple();
-        assert.deepEqual(now, { ...before, booted: now.booted });
-        await nothingLeft();
-        return ended;
-      }
-
-      async function nothingLeft(): Promise<void> {
-        await untilQuiet(host);
-        assert.equal(await host.output("ls /nix/var/nix/gcroots/bungee"), "");
-        const units = "systemctl list-units --plain --no-legend 'bungee-*' 'nixos-rebuild-*'";
-        assert.equal(
-          await host.output(`for i in $(seq 1 50); do [ -n "$(${units})" ] || exit 0; sleep 0.1; done; ${units}`),
-          "",
-        );
-      }
+      const request: Runs["request"] = (...words) => runs.request(...words);
+      const follow: Runs["follow"] = (...words) => runs.follow(...words);
+      const snapsBack: Runs["snapsBack"] = (...words) => runs.snapsBack(...words);
+      const nothingLeft = () => runs.nothingLeft();
 
       const refused = (reason: string) => (error: unknown) => error instanceof RefusedError && error.reason === reason;
 
@@ -222,7 +173,10 @@ describe("the activator", { skip, concurrency: true }, () => {
         const facts = await activator.facts();
         assert.equal(facts.now.running, (await host.triple()).running);
         const log: Buffer[] = [];
-        assert.equal(await activator.dryActivate(fine, false, (chunk) => log.push(chunk)), 0);
+        assert.equal(
+          await activator.dryActivate(fine, { anyHost: false, requireSignature: false }, (chunk) => log.push(chunk)),
+          0,
+        );
         assert.match(Buffer.concat(log).toString(), /would/);
         assertUnchanged(before, await host.snapshot());
       });
@@ -279,28 +233,6 @@ LABEL nixos-1-default
         const status = await activator.begin(request(fine, { action: "boot" }));
         assert.equal((await follow(status)).state, "committed");
         assert.deepEqual(await host.triple(), { ...before, profile: fine, bootDefault: fine });
-        await nothingLeft();
-      });
-
-      test("a recorded system that cannot be activated again is booted instead", async () => {
-        // Refuses to be switched to as soon as the test says so; a boot does not ask it.
-        const preSwitchChecks = { stubborn: "[ ! -e /run/stubborn ]" };
-        const stubborn = await scene.deliver("web1", { version: "s", config: { system: { preSwitchChecks } } });
-        const first = await activator.begin(request(stubborn, { confirmationTimeout: 10 }));
-        await follow(first, "awaiting-confirmation");
-        await activator.confirm(first.run, TOKEN);
-        assert.equal((await follow(first)).state, "committed");
-        const before = await host.triple();
-
-        const boots = host.boots;
-        const { run } = await activator.begin(request(fine));
-        await untilState(host, "awaiting-confirmation");
-        await host.output(": >/run/stubborn");
-        while (host.boots === boots) await pause(50);
-        await host.waitSsh();
-        assert.deepEqual(await host.triple(), { ...before, booted: before.running });
-        const closed = await activator.status(run);
-        assert.deepEqual([closed.state, closed.why], ["rolled-back", "unconfirmed"]);
         await nothingLeft();
       });
 

@@ -1,4 +1,4 @@
-/** Hosts: what is in them, how one gets in, and how fast they are there. */
+/** Hosts: what is in them, and how one gets in. */
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import type { Host } from "./host.ts";
@@ -13,24 +13,11 @@ describe("host", needsSandbox, () => {
     describe(release, () => {
       let lab: Lab;
       let host: Host;
-      let bootMs: number;
       before(async () => {
         lab = await openLab();
-        const started = performance.now();
         host = await lab.host("web", { release }).up();
-        bootMs = performance.now() - started;
       });
       after(() => lab.close());
-
-      it("answers to ssh within two seconds", async () => {
-        if (bootMs > 2000) {
-          // The machine may have been busy just then.
-          const started = performance.now();
-          await (await lab.host("again", { release }).up()).down();
-          bootMs = performance.now() - started;
-        }
-        assert.ok(bootMs < 2000, `${bootMs} ms`);
-      });
 
       it("runs systemd, and nothing fails", async () => {
         assert.equal(await host.output("cat /proc/1/comm; systemctl is-system-running --wait"), "systemd\nrunning");

@@ -117,7 +117,7 @@ export class Host {
   async reboot(): Promise<void> {
     const before = this.boots;
     await this.run("systemctl reboot");
-    await this.#until(() => this.boots > before, 20_000, "did not reboot");
+    await this.#until(() => this.boots > before, 60_000, "did not reboot");
   }
 
   /** Waits until the host has switched itself off. */
@@ -126,7 +126,7 @@ export class Host {
   }
 
   /** Waits until sshd greets at `address` (default: the host's). */
-  async waitSsh(timeoutMs = 10_000, address = this.#address): Promise<void> {
+  async waitSsh(timeoutMs = 60_000, address = this.#address): Promise<void> {
     await this.#until(() => greets(address), timeoutMs, "does not answer to ssh");
   }
 

@@ -71,9 +71,9 @@ export class Power {
     await this.#gone;
   }
 
-  /** Process 1 of the host, as soon as it is systemd and can be talked to; waits for it up to ten seconds. */
+  /** Process 1 of the host, as soon as it is systemd and can be talked to; waits for it up to a minute. */
   async init(): Promise<number> {
-    const end = Date.now() + 10_000;
+    const end = Date.now() + 60_000;
     while (Date.now() < end) {
       this.assertWell();
       const pid = this.#machine?.pid && childrenOf(this.#machine.pid)[0];

@@ -25,6 +25,8 @@ export function bootDefault(disk: Disk): string | null {
       return "";
     }
   };
+  const grub = /\sinit=(\S+)\/init(?:\s|$)/.exec(read("/boot/grub/grub.cfg"))?.[1];
+  if (grub) return grub;
   const entry = /^default\s+(\S+)\s*$/m.exec(read("/boot/loader/loader.conf"))?.[1];
   if (!entry) return null;
   return /^options\s(?:.*\s)?init=(\S+)\/init(?:\s|$)/m.exec(read(`/boot/loader/entries/${entry}`))?.[1] ?? null;

@@ -213,7 +213,7 @@ function breaksAndMends(release: Release): void {
   }
 
   for (const [behaviour, expected] of Object.entries(cases) as [Behaviour, Case][]) {
-    it(behaviour, { timeout: 20_000 }, async () => {
+    it(behaviour, { timeout: 120_000 }, async () => {
       const recorded = await stateOf(host);
       const system = systems[behaviour];
       const action = expected.action ?? "test";
@@ -230,7 +230,7 @@ function breaksAndMends(release: Release): void {
   }
 
   for (const behaviour of hanging) {
-    it(behaviour, { timeout: 20_000 }, async () => {
+    it(behaviour, { timeout: 120_000 }, async () => {
       const recorded = await stateOf(host);
       const unit = "nixos-rebuild-switch-to-configuration";
       const script = `${systems[behaviour]}/bin/switch-to-configuration`;
@@ -244,7 +244,7 @@ function breaksAndMends(release: Release): void {
     });
   }
 
-  it("resets", { timeout: 20_000 }, async () => {
+  it("resets", { timeout: 120_000 }, async () => {
     const recorded = await stateOf(host);
     const boots = host.boots;
     await switchTo(host, systems.resets, "test");
@@ -263,7 +263,7 @@ function breaksAndMends(release: Release): void {
     ["fails-to-build", /this builder always fails/],
     ["fails-to-evaluate", /this system cannot be evaluated/],
   ] as const) {
-    it(behaviour, { timeout: 20_000 }, async () => {
+    it(behaviour, { timeout: 120_000 }, async () => {
       await assert.rejects(buildOn(host, { web1: { behaviour } }), complaint);
     });
   }

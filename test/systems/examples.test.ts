@@ -56,6 +56,7 @@ function areRight(release: Release): void {
       user: "deploy",
       after: ["db"],
       labels: { role: "web", stage: "demo" },
+      healthChecks: { web: { command: "grep serves /run/web" } },
     });
     assert.deepEqual(db.activation, { timeout: 600 });
     for (const node of ["web1", "db"]) assert.match(await build(node), new RegExp(`-nixos-system-${node}-`));

@@ -53,6 +53,10 @@ export interface SystemSpec {
   readonly payloadKiB?: number;
   /** `config.bungee`. Default: the configuration has none. */
   readonly bungee?: Readonly<Record<string, unknown>>;
+  /** Gives the host a deploy user; what may be said of it: deploy-user.nix. */
+  readonly deployUser?: { readonly authorizedKeys: readonly string[] } & Readonly<Record<string, unknown>>;
+  /** Makes the host a cache's, with a push user; what may be said of it: push-user.nix. */
+  readonly pushUser?: { readonly authorizedKeys: readonly string[] } & Readonly<Record<string, unknown>>;
   /** Anything else of a NixOS module, as in `{ environment: { etc: { motd: { text: "hello" } } } }`. */
   readonly config?: Readonly<Record<string, unknown>>;
 }
@@ -64,7 +68,17 @@ export interface Fleet {
 }
 
 const here = import.meta.dirname;
-const standin = join(here, "..", "..", "examples", "fleet", "standin");
+const checkout = join(here, "..", "..");
+const standin = join(checkout, "examples", "fleet", "standin");
+/** What hosts with a deploy user or a push user have of bungee: the very files that nix/deploy-user.nix and nix/cache-push.nix take. */
+const INSTALLED = [
+  "nix/activator.nix",
+  "nix/gated-sshd.nix",
+  "nix/gated-key.nix",
+  "nix/cache-keeper.nix",
+  "src/activator",
+];
+const isInstalled = (file: string) => !file.endsWith(".ts");
 const systems: Partial<Record<NodeJS.Architecture, string>> = { x64: "x86_64-linux", arm64: "aarch64-linux" };
 
 /**
@@ -74,7 +88,10 @@ const systems: Partial<Record<NodeJS.Architecture, string>> = { x64: "x86_64-lin
 export async function writeFleet(directory: string, fleet: Fleet): Promise<string> {
   await mkdir(directory, { recursive: true });
   await cp(standin, join(directory, "standin"), { recursive: true });
-  for (const file of ["flake.nix", "system.nix", "behaviours.nix"]) await cp(join(here, file), join(directory, file));
+  for (const file of ["flake.nix", "system.nix", "behaviours.nix", "deploy-user.nix", "push-user.nix"])
+    await cp(join(here, file), join(directory, file));
+  for (const file of INSTALLED)
+    await cp(join(checkout, file), join(directory, "bungee", file), { recursive: true, filter: isInstalled });
 
   const system = systems[process.arch];
   const nodes = Object.fromEntries(Object.entries(fleet.nodes).map(([name, spec]) => [name, { system, ...spec }]));

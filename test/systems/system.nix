@@ -42,6 +42,8 @@ let
     modules = [
       common
       (behaviour.module or { })
+      (if spec ? deployUser then import ./deploy-user.nix spec.deployUser else { })
+      (if spec ? pushUser then import ./push-user.nix spec.pushUser else { })
       (spec.config or { })
     ];
   };

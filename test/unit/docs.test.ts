@@ -3,7 +3,11 @@ import assert from "node:assert/strict";
 import { existsSync, globSync, readFileSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
 import { it } from "node:test";
+import { SCRIPT } from "../../src/activator/script.ts";
+import { ciFlags } from "../../src/commands/ci-flags.ts";
 import { deployFlags } from "../../src/commands/deploy-flags.ts";
+import { metricsVerb } from "../../src/commands/metrics.ts";
+import { pushFlags } from "../../src/commands/push-cache-flags.ts";
 import * as errors from "../../src/errors.ts";
 import { settingsSchema } from "../../src/fleet/schema.ts";
 
@@ -29,7 +33,7 @@ it("troubleshooting.md has every error code", () => {
 
 it("troubleshooting.md has every reason for which the activator ends a run", () => {
   const text = read("docs/troubleshooting.md");
-  const reasons = [...read("src/activator/activator.sh").matchAll(/give_up \S+ ([a-z-]+) |tell why ([a-z-]+) /g)];
+  const reasons = [...SCRIPT.matchAll(/give_up \S+ ([a-z-]+) |tell why ([a-z-]+) /g)];
   assert.ok(reasons.length > 10);
   for (const [, one, other] of reasons) assert.ok(text.includes(`\`${one ?? other}\``), one ?? other);
 });
@@ -37,6 +41,23 @@ it("troubleshooting.md has every reason for which the activator ends a run", () 
 it("deploying.md has every flag", () => {
   const text = read("docs/deploying.md");
   for (const flag of Object.keys(deployFlags)) assert.ok(text.includes(`--${flag}`), `--${flag}`);
+});
+
+it("cache.md and metrics.md have every flag that deploying.md has not", () => {
+  for (const [page, flags] of [
+    ["cache", pushFlags],
+    ["metrics", metricsVerb.flags],
+  ] as const) {
+    const text = read(`docs/${page}.md`);
+    for (const flag of Object.keys(flags)) assert.ok(flag in deployFlags || text.includes(`--${flag}`), `--${flag}`);
+  }
+});
+
+it("ci.md has every flag that deploying.md has not, and every rule", () => {
+  const text = read("docs/ci.md");
+  for (const flag of Object.keys(ciFlags)) assert.ok(flag in deployFlags || text.includes(`--${flag}`), `--${flag}`);
+  for (const name of ["main", "testPrefix", "rules", "branch", "select", "action", "reboot"])
+    assert.match(text, new RegExp(`\\b${name}\\b`), name);
 });
 
 for (const file of globSync(["*.md", "docs/**/*.md", "examples/**/*.md", "test/**/*.md"], { cwd: checkout })) {

@@ -9,7 +9,9 @@ const src = join(import.meta.dirname, "..", "..", "src");
 /** What a room may import from, besides itself. `process.ts` and `errors.ts` stand below all. */
 const ROOMS: Readonly<Record<string, readonly string[]>> = {
   "main.ts": ["commands"],
-  commands: ["report", "run", "fleet", "host"],
+  commands: ["ci", "templates", "report", "run", "fleet", "host"],
+  ci: ["run", "fleet"],
+  templates: [],
   report: ["run/events.ts", "run/outcome.ts", "run/plan.ts"],
   run: ["activator", "fleet", "host", "nix"],
   activator: ["host/connection.ts"],

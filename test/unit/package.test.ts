@@ -1,10 +1,21 @@
 /** What npm would publish: packed in a copy of the checkout, unpacked where only its own dependencies can be found, and run. */
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { cpSync, globSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, symlinkSync } from "node:fs";
+import {
+  cpSync,
+  globSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { delimiter, dirname, join } from "node:path";
 import { after, before, describe, it } from "node:test";
+import { SCRIPT } from "../../src/activator/script.ts";
 
 const checkout = join(import.meta.dirname, "..", "..");
 const manifest = JSON.parse(readFileSync(join(checkout, "package.json"), "utf8"));
@@ -24,6 +35,7 @@ describe("the published package", () => {
       "LICENSE",
       "src",
       "scripts",
+      "templates",
       "test",
     ];
     for (const file of files) cpSync(join(checkout, file), join(source, file), { recursive: true });
@@ -46,17 +58,38 @@ describe("the published package", () => {
   });
 
   it("carries the activator as it is tested here", () => {
-    assert.equal(
-      readFileSync(join(installed, "dist", "activator", "activator.sh"), "utf8"),
-      readFileSync(join(checkout, "src", "activator", "activator.sh"), "utf8"),
-    );
+    const script = (folder: string) =>
+      globSync("activator/host/*.sh", { cwd: folder })
+        .sort()
+        .map((part) => readFileSync(join(folder, part), "utf8"))
+        .join("");
+    assert.equal(script(join(installed, "dist")), SCRIPT);
   });
 
   it("carries a module for each source file, its licence and nothing of the tests", () => {
     const modules = (folder: string, ending: string) =>
       globSync(`**/*${ending}`, { cwd: folder }).map((file) => file.slice(0, -ending.length));
     assert.deepEqual(modules(join(installed, "dist"), ".js").sort(), modules(join(checkout, "src"), ".ts").sort());
-    assert.deepEqual(globSync("*", { cwd: installed }).sort(), ["LICENSE", "README.md", "dist", "package.json"]);
+    assert.deepEqual(globSync("*", { cwd: installed }).sort(), [
+      "LICENSE",
+      "README.md",
+      "dist",
+      "package.json",
+      "templates",
+    ]);
+  });
+
+  it("carries the templates, and finds them", () => {
+    const files = (folder: string) =>
+      readdirSync(join(folder, "templates"), { recursive: true, withFileTypes: true })
+        .filter((entry) => entry.isFile())
+        .map((entry) => join(entry.parentPath, entry.name).slice(folder.length));
+    assert.deepEqual(files(installed).sort(), files(checkout).sort());
+    const fleet = join(scratch, "fleet");
+    mkdirSync(fleet);
+    run([join(installed, manifest.bin.bungee), "init", "--template", "ci", "--ci", "gitlab", "--directory", fleet]);
+    const written = readFileSync(join(fleet, ".gitlab-ci.yml"), "utf8");
+    assert.equal(written, readFileSync(join(checkout, "templates", "ci", ".gitlab-ci.yml"), "utf8"));
   });
 
   it("runs with its dependencies and no others", () => {

@@ -77,6 +77,26 @@ test("no child outlives a bungee that leaves at once", async () => {
   }
 });
 
+test("a child has a moment to end what it has started itself, and no more than that", async () => {
+  const module = join(import.meta.dirname, "..", "..", "src", "process.ts");
+  // As a builder of nix: in a session of its own, which no signal to the group reaches. The other one does not care.
+  const careful = "setsid sleep 1000 & echo $!; trap 'sleep 0.2; kill $!; exit' TERM; wait";
+  const stubborn = "trap '' TERM; sleep 1000 & echo $!; wait";
+  const script = `
+    const { runLocal } = await import(${JSON.stringify(module)});
+    let told = 0;
+    const onStdout = (chunk) => process.stdout.write(chunk, () => ++told === 2 && process.exit(130));
+    for (const script of ${JSON.stringify([careful, stubborn])}) runLocal({ argv: ["sh", "-c", script] }, { onStdout });`;
+  const { code, stdout } = await runLocal({ argv: [process.execPath, "--input-type=module", "--eval", script] });
+  assert.equal(code, 130);
+  const pids = stdout.trim().split("\n").map(Number);
+  assert.equal(pids.length, 2);
+  for (let tries = 0; pids.some(isAlive); tries++) {
+    assert.ok(tries < 500, "a grandchild is still there");
+    await pause(20);
+  }
+});
+
 /** Gone from the process table. */
 function isAlive(pid: number): boolean {
   return existsSync(`/proc/${pid}`);

@@ -17,5 +17,7 @@
   bungee = {
     labels.role = "web";
     after = [ "db" ];
+    # What does not serve goes back, though its unit runs.
+    healthChecks.web.command = "grep serves /run/web";
   };
 }

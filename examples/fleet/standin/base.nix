@@ -37,6 +37,9 @@ in
     preSwitchChecks = { };
   };
 
+  # Their programs are in /run/current-system/sw/bin.
+  environment.systemPackages = [ ];
+
   environment.etc = {
     "hostname".text = "${config.networking.hostName}\n";
     "os-release".text = ''
@@ -105,6 +108,8 @@ in
   standin = {
     kernel = "6.1";
     initInterface = "systemd 3";
+    # systemd-boot or grub.
+    bootLoader = "systemd-boot";
     # Ballast in the closure, in KiB.
     payloadKiB = 16;
     # Names of places in switch-to-configuration → what happens there; for tests.

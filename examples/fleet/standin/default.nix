@@ -20,6 +20,7 @@ let
   pkgs = {
     inherit system;
     stdenv.hostPlatform = { inherit system; };
+    runCommand = import ./derive.nix { inherit system; };
   };
 
   # Values of one option, in the order of their modules → the option's value.

@@ -1,10 +1,12 @@
 #!/bin/sh
-# Writes the boot menu in systemd-boot's format, as NixOS' builder does: an entry for each generation of the system
-# profile. The default becomes the generation that is the system given; when none is, the default stays as it was.
+# Writes the boot menu as NixOS' builders do, in systemd-boot's format or GRUB's: an entry for each generation of the
+# system profile. systemd-boot's default becomes the generation that is the system given (when none is, it stays as it
+# was), GRUB's the system given itself.
 # usage: install-boot-loader TOPLEVEL
 set -eu
 
 default=$1
+loader_kind=@bootLoader@
 profiles=/nix/var/nix/profiles
 loader=/boot/loader
 kernels=/boot/EFI/nixos
@@ -50,6 +52,48 @@ ENTRY
 generations() {
   find "$profiles" -maxdepth 1 -name 'system-*-link' -printf '%f\n' | sed -n 's/^system-\([0-9]\{1,\}\)-link$/\1/p' | sort -n
 }
+
+# grub_entry TITLE SYSTEM
+grub_entry() {
+  cat <<ENTRY
+menuentry "$1" --class nixos --unrestricted {
+search --set=drive1 --fs-uuid 0000-0000
+  linux (\$drive1)/kernels/$(boot_name "$2/kernel") init=$2/init $(cat "$2/kernel-params")
+  initrd (\$drive1)/kernels/$(boot_name "$2/initrd")
+}
+
+ENTRY
+}
+
+grub_menu() {
+  cat <<'HEAD'
+if [ -s $prefix/grubenv ]; then
+  load_env
+fi
+if [ "${next_entry}" ]; then
+  set default="${next_entry}"
+  set next_entry=
+  save_env next_entry
+else
+  set default=0
+fi
+HEAD
+  grub_entry NixOS "$default"
+  echo 'submenu "NixOS - All configurations" --class submenu {'
+  for number in $(generations | sort -rn); do
+    link=$profiles/system-$number-link
+    grub_entry "NixOS - Configuration $number ($(date -d "@$(stat -c %Z "$link")" +%F) - $(cat "$link/nixos-version"))" "$(readlink -f "$link")"
+  done
+  echo '}'
+}
+
+if [ "$loader_kind" = grub ]; then
+  # A host has one boot loader: the lab's hosts come with the other.
+  rm -rf "$loader"
+  mkdir -p /boot/grub
+  grub_menu | write /boot/grub/grub.cfg
+  exit 0
+fi
 
 mkdir -p "$loader/entries" "$kernels"
 

@@ -11,24 +11,10 @@ let
     mapAttrs
     replaceStrings
     toFile
+    toString
     ;
 
-  derive =
-    name: env: script:
-    derivation (
-      {
-        inherit name system;
-        builder = "/bin/sh";
-        args = [
-          "-euc"
-          script
-        ];
-        PATH = "/usr/local/bin:/usr/bin:/bin";
-        preferLocalBuild = true;
-        allowSubstitutes = false;
-      }
-      // env
-    );
+  derive = import ./derive.nix { inherit system; };
 
   quote = text: "'${replaceStrings [ "'" ] [ "'\\''" ] text}'";
   lines = concatStringsSep "\n";
@@ -145,7 +131,7 @@ let
     derive "nixos-system-${name}-${label}"
       {
         inherit label system;
-        initInterface = standin.initInterface;
+        inherit (standin) initInterface bootLoader;
         activate = ./activate.sh;
         setupEtc = ./setup-etc.sh;
         switchToConfiguration = ./switch-to-configuration.sh;
@@ -161,6 +147,7 @@ let
         script "$switchToConfiguration" bin/switch-to-configuration
         script "$setupEtc" standin/setup-etc
         script "$installBootLoader" standin/install-boot-loader
+        sed -i "s|@bootLoader@|$bootLoader|" "$out/standin/install-boot-loader"
 
         ln -s ${etcOf config} "$out/etc"
         ln -s ${kernel}/bzImage "$out/kernel"
@@ -171,6 +158,9 @@ let
         printf '#!/bin/sh\n%s/activate\nexec /lib/systemd/systemd "$@"\n' "$out" >"$out/init"
         printf '#!/bin/sh\ncat /run/current-system/nixos-version\n' >"$out/sw/bin/nixos-version"
         chmod 555 "$out/init" "$out/sw/bin/nixos-version"
+        for package in ${toString config.environment.systemPackages}; do
+          ln -s "$package"/bin/* "$out/sw/bin"
+        done
         printf quiet >"$out/kernel-params"
         printf %s "$label" >"$out/nixos-version"
         printf %s "$system" >"$out/system"

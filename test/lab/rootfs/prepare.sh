@@ -26,6 +26,8 @@ chroot "$root" install -d -m 1775 -g nixbld /nix/store
 ln -sfn /run/current-system "$root/nix/var/nix/gcroots/current-system"
 ln -sfn /run/booted-system "$root/nix/var/nix/gcroots/booted-system"
 
+install -m 755 "$here/firmware/bootctl" "$root/usr/local/bin/bootctl"
+
 # Units that make no sense in a container, cost boot time or fail there.
 for unit in \
   apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer e2scrub_all.timer e2scrub_reap.service fstrim.timer \

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { FrameReader } from "../../../src/activator/frames.ts";
 
-const ANSWER = '{"protocol":1,"run":"r1"}';
+const ANSWER = '{"protocol":2,"run":"r1"}';
 
 function read(pieces: readonly Buffer[], offset = 0) {
   const log: Buffer[] = [];
@@ -51,4 +51,15 @@ test("a stream without an end of line costs no memory", () => {
   const reader = new FrameReader(0, () => assert.fail("nothing here is log"));
   for (let i = 0; i < 64; i++) reader.push(Buffer.alloc(256 * 1024, 0x61));
   assert.ok(reader.rest().length < 2 * 1024 * 1024);
+});
+
+test("a line that is too long is left out whole, wherever the stream is cut", () => {
+  const sent = Buffer.from(`${"x".repeat(300_000)}${ANSWER}\nlog 1\ny${ANSWER}\n`);
+  for (const size of [sent.length, 100_000, 4096, 999]) {
+    const pieces = Array.from({ length: Math.ceil(sent.length / size) }, (_, i) =>
+      sent.subarray(i * size, (i + 1) * size),
+    );
+    const { log, rest } = read(pieces);
+    assert.deepEqual([log.toString(), rest.trim()], ["y", ANSWER]);
+  }
 });

@@ -55,6 +55,15 @@ test("Ctrl-C at the question is a no, and an interruption", async () => {
   assert.deepEqual(asked.told, [{ type: "notice", level: "warning", message: "Ctrl-C: nothing was started" }]);
 });
 
+test("a signal while the question stands is a no, and one interruption", async () => {
+  using asked = disposable(asking());
+  const decision = asked.approve!(plan);
+  process.emit("SIGTERM", "SIGTERM");
+  assert.equal(await decision, false);
+  assert.equal(asked.interruption.signal.aborted, true);
+  assert.equal(asked.told.length, 1);
+});
+
 test("where the report is JSON, the plan is shown beside it", async () => {
   using asked = disposable(asking({ report: "json" }));
   const decision = asked.approve!(plan);
@@ -73,6 +82,7 @@ test("the question names whom it is about, and only those", () => {
     warnings: [],
     diff: null,
     needsReboot: null,
+    reboot: "never",
   } as const;
   const many: Plan = {
     version: 1,

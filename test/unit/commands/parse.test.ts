@@ -1,16 +1,20 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
+import { ciVerb } from "../../../src/commands/ci.ts";
 import { deployVerb } from "../../../src/commands/deploy.ts";
+import { metricsVerb } from "../../../src/commands/metrics.ts";
+import { migrateVerb } from "../../../src/commands/migrate.ts";
 import { nodesVerb } from "../../../src/commands/nodes.ts";
 import { parse } from "../../../src/commands/parse.ts";
 import { planVerb } from "../../../src/commands/plan.ts";
+import { pushCacheVerb } from "../../../src/commands/push-cache.ts";
 import type { Typed, Verb } from "../../../src/commands/verb.ts";
 import { UsageError } from "../../../src/errors.ts";
 import { width } from "../../../src/report/text.ts";
 import { fakeStreams } from "./streams.ts";
 
-const VERBS = [deployVerb, planVerb, nodesVerb];
+const VERBS = [deployVerb, planVerb, nodesVerb, ciVerb, pushCacheVerb, metricsVerb, migrateVerb];
 const streams = fakeStreams({ terminal: true });
 
 /** What deploy is given for these words. */
@@ -105,7 +109,7 @@ test("a flag given twice is refused", async () => {
 test("an unknown command is refused, with the one that was meant", async () => {
   assert.equal(
     await refused("deplyo", "--all"),
-    "there is no command deplyo; did you mean deploy? | give one of: deploy, plan, nodes, completion",
+    "there is no command deplyo; did you mean deploy? | give one of: deploy, plan, nodes, ci, push-cache, metrics, migrate, completion",
   );
 });
 
@@ -123,8 +127,8 @@ test("nothing at all shows the help, and is not a success", async () => {
   assert.equal((await answer("-h")).exitCode, 0);
 });
 
-test("help of everything fits a screen, and names every flag", async () => {
-  for (const words of [[], ["deploy"], ["plan"], ["nodes"]]) {
+test("help of everything fits a screen, and names every flag but the rare ones", async () => {
+  for (const words of [[], ...VERBS.map(({ name }) => [name])]) {
     const { text } = await answer(...words, "--help");
     const lines = text.split("\n");
     assert.ok(lines.length <= 24, `${words} has ${lines.length} lines`);
@@ -132,7 +136,8 @@ test("help of everything fits a screen, and names every flag", async () => {
   }
   for (const verb of VERBS) {
     const { text } = await answer(verb.name, "-h");
-    for (const flag of Object.keys(verb.flags)) assert.ok(text.includes(`--${flag}`), flag);
+    for (const [flag, { rare = false }] of Object.entries(verb.flags))
+      assert.equal(text.includes(`--${flag} `), !rare, flag);
   }
 });
 
@@ -148,5 +153,16 @@ test("completion: the script, the verbs, the flags, the values", async () => {
     (await answer("--get-yargs-completions", "bungee", ...words)).text.split("\n");
   for (const word of ["deploy", "plan", "nodes", "completion"]) assert.ok((await complete("")).includes(word));
   assert.ok((await complete("deploy", "--")).includes("--confirm-timeout"));
-  assert.deepEqual(await complete("deploy", "--report", ""), ["tree", "lines", "json"]);
+  assert.deepEqual(await complete("deploy", "--report", ""), ["tree", "lines", "json", "github"]);
+});
+
+test("what yargs keeps for itself is no flag", async () => {
+  for (const word of ["--selectors", "--selectors=web1", "--_", "--_=web1", "-_", "-v_", "--$0=x", "--constructor"]) {
+    assert.equal(await refused("deploy", word), `there is no flag ${word} | see bungee --help`);
+  }
+});
+
+test("behind -- nothing is for yargs", async () => {
+  const { selectors } = await typed("--action", "odd", "--", "--selectors", "--get-yargs-completions");
+  assert.deepEqual(selectors, ["--selectors", "--get-yargs-completions"]);
 });

@@ -15,11 +15,17 @@ const node = (name: string, labels: Record<string, string> = {}, enable = true):
   after: [],
   enable,
   build: "local",
+  ssh: "auto",
+  sshOptions: {},
   elevation: "auto",
   substituteOnTarget: false,
-  activation: { timeout: 240 },
+  requireSignature: false,
+  activation: { timeout: 240, allowFailedUnits: false },
   confirmation: { timeout: 30, retryEvery: 1 },
+  healthChecks: {},
   rollback: { enable: true },
+  reboot: { allow: true, timeout: 600 },
+  profile: null,
 });
 
 /** What openFleet gives, as far as choosing looks at it. */

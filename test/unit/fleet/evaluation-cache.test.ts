@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { readdirSync, writeFileSync } from "node:fs";
 import { describe, it } from "node:test";
-import type { EvaluationLine } from "../../../src/fleet/evaluate.ts";
+import type { EvaluationLine } from "../../../src/fleet/evaluation.ts";
 import type { OpenOptions } from "../../../src/fleet/fleet.ts";
 import { missingPaths } from "../../../src/nix/store.ts";
 import { runLocal } from "../../../src/process.ts";

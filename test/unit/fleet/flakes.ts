@@ -7,9 +7,12 @@ import { type Fleet, type OpenOptions, openFleet } from "../../../src/fleet/flee
 import { nixString } from "../../../src/nix/command.ts";
 import { derivation, RealNix } from "../nix/real-nix.ts";
 
+/** Test files share a store: what one of them builds or deletes must be no other's. */
+const ITS_OWN = `# ${process.pid} ${Date.now()}`;
+
 /** A configuration as `nixosConfigurations` holds it. */
 export const host = (name: string, config = "{ }") =>
-  `{ config = { system.build.toplevel = ${derivation(`system-${name}`, `echo ${name} > $out`)}; } // ${config}; }`;
+  `{ config = { system.build.toplevel = ${derivation(`system-${name}`, `echo ${name} > $out ${ITS_OWN}`)}; } // ${config}; }`;
 
 export interface Flakes {
   readonly real: RealNix;

@@ -38,7 +38,7 @@ describe("openFleet", { skip: withoutNix }, () => {
         user: "deploy",
         port: 2222,
         elevation: "sudo",
-        activation: { timeout: 3 },
+        activation: { timeout: 3, allowFailedUnits: false },
       },
     );
     assert.deepEqual(fleet.candidates, [{ name: "web1", labels: { tier: "1" }, enable: true }]);

@@ -21,6 +21,10 @@ describe("nearest", () => {
   }
 
   it("takes the nearer of two", () => assert.equal(nearest("web12", ["web1", "web123", "web12x"]), "web1"));
+  it("does not compare what nobody can have mistyped", () => {
+    assert.equal(nearest("x".repeat(1e6), ["x".repeat(1e6 - 1)]), undefined);
+    assert.equal(nearest("web1", ["web1".repeat(1e6)]), undefined);
+  });
   it("finds nothing among nothing", () => assert.equal(didYouMean("web1", []), ""));
   it("asks", () => assert.equal(didYouMean("wbe1", ["web1"]), "; did you mean web1?"));
 });

@@ -32,9 +32,13 @@ describe("waves", () => {
   }
 
   it("does not choke on a long chain", () => {
-    const names = Array.from({ length: 2000 }, (_, index) => `n${index}`);
+    const names = Array.from({ length: 20_000 }, (_, index) => `n${index}`);
     const fleet = new Map(names.map((name, index) => [name, { after: index === 0 ? [] : [`n${index - 1}`] }]));
-    assert.equal(waves(fleet, names).length, 2000);
+    assert.equal(waves(fleet, names).length, 20_000);
+    assert.deepEqual([...predecessors(fleet, new Set(["n0"]), "n19999")], ["n0"]);
+    assert.equal(cycleIn(fleet), undefined);
+    fleet.set("n0", { after: ["n19999"] });
+    assert.equal(cycleIn(fleet)?.length, 20_001);
   });
 });
 

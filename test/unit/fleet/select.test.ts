@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import { UsageError } from "../../../src/errors.ts";
 import { type Candidate, select } from "../../../src/fleet/select.ts";
 
 const node = (name: string, labels: Record<string, string> | null = {}, enable = true): Candidate => ({
@@ -135,5 +136,20 @@ describe("nodes whose labels cannot be read", () => {
 
   it("are no choice by themselves", () => {
     assert.throws(() => select([node("broken", null)], ["role=db"]), /the labels of broken cannot be read/);
+  });
+});
+
+describe("patterns beyond measure", () => {
+  const node = (name: string) => ({ name, labels: {}, enable: true });
+
+  it("many stars take no time that grows with their number", () => {
+    assert.throws(() => select([node("a".repeat(200))], [`${"*a".repeat(60)}*b`]), UsageError);
+    assert.deepEqual(select([node("a".repeat(200))], ["*a".repeat(60)]).names, ["a".repeat(200)]);
+  });
+
+  it("one too long for a regular expression matches nothing, or what it is", () => {
+    const long = "$(x)[é]".repeat(20_000);
+    assert.throws(() => select([node("web1")], [long]), UsageError);
+    assert.deepEqual(select([node(`${"x".repeat(1e5)}1`)], [`${"x".repeat(1e5)}[0-9]`]).names.length, 1);
   });
 });

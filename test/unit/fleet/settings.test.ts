@@ -31,11 +31,17 @@ describe("settings", () => {
       after: [],
       enable: true,
       build: "local",
+      ssh: "auto",
+      sshOptions: {},
       elevation: "auto",
       substituteOnTarget: false,
-      activation: { timeout: 240 },
+      requireSignature: false,
+      activation: { timeout: 240, allowFailedUnits: false },
       confirmation: { timeout: 30, retryEvery: 1 },
+      healthChecks: {},
       rollback: { enable: true },
+      reboot: { allow: true, timeout: 600 },
+      profile: null,
     });
   });
 
@@ -49,13 +55,19 @@ describe("settings", () => {
       after: ["db1"],
       enable: false,
       build: "target",
+      ssh: "openssh",
+      sshOptions: { ProxyJump: "me@bastion:2222", ConnectTimeout: "5" },
       elevation: "sudo",
       substituteOnTarget: true,
-      activation: { timeout: 600 },
+      requireSignature: true,
+      activation: { timeout: 600, allowFailedUnits: true },
       confirmation: { timeout: 5, retryEvery: 0.2 },
+      healthChecks: {},
       rollback: { enable: false },
+      reboot: { allow: false, timeout: 60 },
     };
-    assert.deepEqual(read({ web1: bungee, db1: {} }).get("web1"), { name: "web1", hostName: "web1", ...bungee });
+    const web1 = read({ web1: bungee, db1: {} }).get("web1");
+    assert.deepEqual(web1, { name: "web1", hostName: "web1", ...bungee, profile: null });
   });
 
   it("flags win over the node, the node over bungee.nodes, that over bungee.defaults", () => {
@@ -78,7 +90,7 @@ describe("settings", () => {
     );
     assert.ok(web1);
     assert.deepEqual([web1.elevation, web1.port, web1.user, web1.addresses], ["sudo", 3, "two", ["two"]]);
-    assert.deepEqual([web1.activation, web1.confirmation], [{ timeout: 3 }, { timeout: 1, retryEvery: 2 }]);
+    assert.deepEqual([web1.activation.timeout, web1.confirmation], [3, { timeout: 1, retryEvery: 2 }]);
     assert.deepEqual(web1.labels, { own: "3", outer: "2", common: "1" });
     assert.equal(read({ web1: own }, output, { port: 4 }).get("web1")?.port, 4);
   });
@@ -144,7 +156,8 @@ describe("mistakes name field, value and what is expected", () => {
     [{ activation: 30 }, `${at}.activation: 30 is not an attribute set`],
     [{ rollback: { enable: "yes" } }, `${at}.rollback.enable: "yes" is not true or false`],
     [{ build: "remote" }, `${at}.build: "remote" is not one of "local", "target"`],
-    [{ elevation: "doas" }, `${at}.elevation: "doas" is not one of "auto", "none", "sudo"`],
+    [{ elevation: "su" }, `${at}.elevation: "su" is not one of "auto", "none", "sudo", "doas", "run0"`],
+    [{ ssh: "putty" }, `${at}.ssh: "putty" is not one of "auto", "ssh2", "openssh"`],
     [{ labels: ["web"] }, `${at}.labels: ["web"] is not an attribute set of labels`],
     [
       { labels: { role: ["web"] } },
@@ -156,6 +169,8 @@ describe("mistakes name field, value and what is expected", () => {
     ],
     [{ labels: { "a=b": "c" } }, `${at}.labels."a=b": is not a label's name: letters, digits, and any of . _ / -`],
     [{ after: "web2" }, `${at}.after: "web2" is not a list of nodes' names`],
+    [{ node: "web2" }, `${at}.node: "web2" is not the name of this node, "web1"`],
+    [{ node: "web 1" }, `${at}.node: "web 1" is not a node's name: letters, digits, and any of . _ -`],
     [{ after: ["wbe2"] }, `${at}.after[0]: "wbe2" is not a node of the fleet; did you mean web2?`],
     [
       { identityFile: "-x" },
@@ -215,5 +230,40 @@ describe("mistakes name field, value and what is expected", () => {
   it("long values are cut", () => {
     const [error = ""] = errorsOf({ web1: { port: "x".repeat(5000) } });
     assert.ok(error.length < 200, error);
+  });
+});
+
+describe("settings beyond measure", () => {
+  const many = (make: (index: number) => unknown) => Array.from({ length: 5000 }, (_, index) => make(index));
+
+  it("a value of thousands of levels is shown as that", () => {
+    let deep: unknown = 1;
+    for (let level = 0; level < 20_000; level++) deep = { a: deep };
+    const [error] = errorsOf({ web1: { labels: deep, deep } });
+    assert.match(error ?? "", /^nixosConfigurations\.web1\.config\.bungee\.labels\.a: /);
+    assert.match(
+      errorsOf({ web1: { deep } })[0] ?? "",
+      /deep: no such setting \(it is a value of thousands of levels\)/,
+    );
+  });
+
+  it("of thousands of mistakes the first are told, and how many there are", () => {
+    const wrong = Object.fromEntries(
+      many((index) => [`web${index}`, { adresses: [], after: [`wbe${index}`] }]) as [][],
+    );
+    const errors = errorsOf(wrong);
+    assert.equal(errors.length, 26);
+    assert.match(errors.at(-1) ?? "", /^and \d+ more$/);
+  });
+
+  it("a long name, and a long chain of hosts that wait for each other, are shortened", () => {
+    const [error = ""] = errorsOf({ web1: { ["x".repeat(1e6)]: "y".repeat(1e6) } });
+    assert.ok(error.length < 300, error.slice(0, 300));
+    const ring = Object.fromEntries(
+      many((index) => [`web${index}`, { after: [`web${((index as number) + 1) % 5000}`] }]) as [][],
+    );
+    const [cycle = ""] = errorsOf(ring);
+    assert.match(cycle, /^these nodes wait for each other: web0 → web1 → .* → … → web4999 → web0; /);
+    assert.ok(cycle.length < 500, cycle.slice(0, 500));
   });
 });

@@ -5,7 +5,8 @@ import { homedir, tmpdir, userInfo } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { ConfigurationError } from "../../../src/errors.ts";
-import { parseHop, type Query, resolveDestination } from "../../../src/host/destination.ts";
+import { SSH_OPTIONS } from "../../../src/fleet/schema.ts";
+import { parseHop, type Query, resolveDestination, sshWords } from "../../../src/host/destination.ts";
 import { expandPath, parseSshConfig } from "../../../src/host/ssh-config.ts";
 
 const noSsh = spawnSync("ssh", ["-V"]).error
@@ -42,6 +43,44 @@ describe("a destination, by ssh -G", { skip: noSsh }, () => {
       [undefined, undefined, undefined],
     );
     assert.equal(destination.agent, process.env.SSH_AUTH_SOCK || undefined);
+  });
+
+  const SAMPLES: Readonly<Record<string, string>> = {
+    AddressFamily: "inet6",
+    BindAddress: "127.0.0.2",
+    BindInterface: "lo",
+    CertificateFile: "/tmp/cert.pub",
+    Ciphers: "aes256-ctr",
+    Compression: "yes",
+    ConnectTimeout: "7",
+    HostKeyAlgorithms: "ssh-ed25519",
+    HostKeyAlias: "its-name",
+    IdentitiesOnly: "yes",
+    IdentityAgent: "/tmp/agent.sock",
+    KexAlgorithms: "curve25519-sha256",
+    MACs: "hmac-sha2-256",
+    ProxyJump: "me@bastion:2222",
+    ServerAliveCountMax: "9",
+    ServerAliveInterval: "9",
+  };
+  for (const option of SSH_OPTIONS) {
+    it(`honours ${option} as a node's own, over ssh_config`, async () => {
+      const value = SAMPLES[option]!;
+      const plain = await resolve("", { address: "web" });
+      const byConfig = await resolve(`${option} ${value}`, { address: "web" });
+      const own = await resolve("", { address: "web", sshOptions: { [option]: value } });
+      assert.notDeepEqual(own, plain);
+      assert.deepEqual(own, byConfig);
+    });
+  }
+
+  it("a node's own options win over ssh_config, and are not its jump host's", async () => {
+    const { connectTimeoutMs, jump } = await resolve("ConnectTimeout 5\nProxyJump none", {
+      address: "web",
+      sshOptions: { ConnectTimeout: "20", ProxyJump: "bastion" },
+    });
+    assert.deepEqual([connectTimeoutMs, jump?.host.address], [20_000, "bastion"]);
+    assert.ok(!sshWords({ ...jump!.host, jump: jump?.before }, {}).some((word) => word.startsWith("ConnectTimeout")));
   });
 
   it("takes what ssh_config says", async () => {
@@ -97,6 +136,8 @@ describe("a destination, by ssh -G", { skip: noSsh }, () => {
         compression: true,
         addressFamily: 6,
         bindAddress: undefined,
+        opensshOnly: [],
+        gssapi: false,
         algorithms: ["aes256-ctr", "aes128-gcm@openssh.com"],
       },
     );
@@ -229,7 +270,10 @@ describe("what ssh -G printed", () => {
     });
   }
 
-  it("is refused when it is something else", () => assert.throws(() => parseSshConfig("usage: ssh\n")));
+  it("is refused when it is something else", () => {
+    assert.throws(() => parseSshConfig("usage: ssh\n"), ConfigurationError);
+    assert.throws(() => parseSshConfig("__proto__ x\nconstructor y\n"), ConfigurationError);
+  });
 });
 
 describe("paths of ssh_config", () => {

@@ -4,212 +4,231 @@ import { createServer, type Socket } from "node:net";
 import { after, before, describe, it } from "node:test";
 import { ConfigurationError, HostKeyError, UnreachableError } from "../../../src/errors.ts";
 import { freePort, listenOn, noSshd, TestSshd } from "./sshd.ts";
-import { failure, visit } from "./visit.ts";
+import { failureOver, TRANSPORTS, visitOver } from "./visit.ts";
 
-describe("connecting", { skip: noSshd }, () => {
-  let sshd: TestSshd;
-  before(async () => {
-    sshd = await TestSshd.start();
-    writeFileSync(sshd.path("known_hosts"), sshd.knownHost());
+for (const ssh of TRANSPORTS) {
+  const visit = visitOver(ssh);
+  const failure = failureOver(ssh);
+
+  describe(`connecting by ${ssh}`, { skip: noSshd }, () => {
+    let sshd: TestSshd;
+    before(async () => {
+      sshd = await TestSshd.start();
+      writeFileSync(sshd.path("known_hosts"), sshd.knownHost());
+    });
+    after(() => sshd[Symbol.dispose]());
+
+    describe("to an address", () => {
+      it("is always a new TCP connection", async () => {
+        const [one, two] = await Promise.all([
+          visit(sshd, sshd.hostConfig("web")),
+          visit(sshd, sshd.hostConfig("web")),
+        ]);
+        assert.notEqual(one, two);
+      });
+
+      it("takes user, port and key from the target", async () => {
+        const config = [
+          "Host web",
+          "  HostName 127.0.0.1",
+          "  User nobody",
+          "  IdentityAgent none",
+          `  UserKnownHostsFile ${sshd.path("known_hosts")}`,
+        ].join("\n");
+        const target = { user: sshd.user, port: sshd.port, identityFile: sshd.path("id") };
+        assert.match(await visit(sshd, config, target), new RegExp(` ${sshd.port}$`));
+      });
+
+      it("of IPv6", async () => {
+        using six = await TestSshd.start("ListenAddress ::1");
+        writeFileSync(six.path("known_hosts"), six.knownHost("host", `[::1]:${six.port}`));
+        const config = six.hostConfig("web").replace("HostName 127.0.0.1", "HostName ::1");
+        assert.match(await visit(six, config), /^web ::1 \d+ ::1 \d+$/);
+        const bare = six.hostConfig("*").replace(/\n {2}HostName.*/, "");
+        assert.match(await visit(six, bare, { addresses: ["::1"] }), /^::1 ::1 /);
+      });
+
+      it("says that nobody listens", async () => {
+        const port = await freePort();
+        const error = await failure(sshd, sshd.hostConfig("web", `Port ${port}`));
+        assert.ok(error instanceof UnreachableError);
+        assert.equal(error.message, `cannot reach web1: 127.0.0.1 port ${port}: connection refused`);
+        assert.equal(error.node, "web1");
+      });
+
+      it("says that there is no such name", async () => {
+        const error = await failure(sshd, sshd.hostConfig("web", "HostName host.invalid"));
+        assert.ok(error instanceof UnreachableError);
+        assert.match(error.message, /host\.invalid port \d+: (there is no host of this name|its name could not)/);
+      });
+
+      it("gives up on a port that takes the connection and says nothing", async () => {
+        const sockets = new Set<Socket>();
+        const server = await listenOn(createServer((socket) => sockets.add(socket)));
+        const { port } = server.address() as { port: number };
+        const start = performance.now();
+        const error = await failure(sshd, sshd.hostConfig("web", `Port ${port}`), {}, { timeoutMs: 400 });
+        assert.ok(error instanceof UnreachableError);
+        assert.match(error.message, /it takes the connection, but sshd says nothing/);
+        assert.ok(performance.now() - start < 8000);
+        for (const socket of sockets) socket.destroy();
+        server.close();
+      });
+
+      it("takes the limit from ConnectTimeout of ssh_config", async () => {
+        const server = await listenOn(createServer((socket) => socket.on("error", () => {})));
+        const { port } = server.address() as { port: number };
+        const start = performance.now();
+        await failure(sshd, sshd.hostConfig("web", `Port ${port}`, "ConnectTimeout 1"));
+        const took = performance.now() - start;
+        assert.ok(took > 900 && took < 9000, String(took));
+        server.close();
+      });
+
+      it("says that something else than sshd answers", async () => {
+        const server = await listenOn(
+          createServer((socket) => socket.on("error", () => {}).end("HTTP/1.1 400 no\r\n\r\n")),
+        );
+        const { port } = server.address() as { port: number };
+        const error = await failure(sshd, sshd.hostConfig("web", `Port ${port}`));
+        assert.ok(error instanceof UnreachableError, error.message);
+        server.close();
+      });
+
+      it("ends at once when the caller's signal aborts", async () => {
+        const server = await listenOn(createServer((socket) => socket.on("error", () => {})));
+        const { port } = server.address() as { port: number };
+        const abort = new AbortController();
+        setTimeout(() => abort.abort(new Error("interrupted")), 200);
+        const start = performance.now();
+        await assert.rejects(
+          visit(sshd, sshd.hostConfig("web", `Port ${port}`), {}, { signal: abort.signal }),
+          /interrupted/,
+        );
+        assert.ok(performance.now() - start < 8000);
+        server.close();
+      });
+
+      it("refuses what cannot be an address, and names the node", async () => {
+        const error = await failure(sshd, "", { addresses: ["-oProxyCommand=id"] });
+        assert.ok(error instanceof ConfigurationError);
+        assert.equal(error.node, "web1");
+      });
+    });
+
+    describe("to one of several addresses", () => {
+      it("takes the next at once when one refuses", async () => {
+        const dead = await freePort();
+        const config = `${sshd.hostConfig("dead", `Port ${dead}`)}\n${sshd.hostConfig("web")}`;
+        const start = performance.now();
+        assert.match(await visit(sshd, config, { addresses: ["dead", "web"] }), /^web /);
+        assert.ok(performance.now() - start < 8000);
+      });
+
+      it("does not wait for the end of one that is silent", async () => {
+        const server = await listenOn(createServer((socket) => socket.on("error", () => {})));
+        const { port } = server.address() as { port: number };
+        const config = `${sshd.hostConfig("silent", `Port ${port}`)}\n${sshd.hostConfig("web")}`;
+        const start = performance.now();
+        assert.match(await visit(sshd, config, { addresses: ["silent", "web"] }), /^web /);
+        assert.ok(performance.now() - start < 9000);
+        server.close();
+      });
+
+      it("tells of every one when none answers", async () => {
+        const [one, two] = [await freePort(), await freePort()];
+        const config = `${sshd.hostConfig("one", `Port ${one}`)}\n${sshd.hostConfig("two", `Port ${two}`)}`;
+        const error = await failure(sshd, config, { addresses: ["one", "two"] });
+        assert.ok(error instanceof UnreachableError);
+        assert.equal(
+          error.message,
+          `cannot reach web1: 127.0.0.1 port ${one}: connection refused; 127.0.0.1 port ${two}: connection refused`,
+        );
+      });
+
+      it("goes past a host with a wrong key, and tells of it first when nothing else answers", async () => {
+        const dead = await freePort();
+        const config = [
+          sshd.hostConfig("stranger", `UserKnownHostsFile ${sshd.path("none")}`),
+          sshd.hostConfig("dead", `Port ${dead}`),
+          sshd.hostConfig("web"),
+        ].join("\n");
+        assert.match(await visit(sshd, config, { addresses: ["stranger", "web"] }), /^web /);
+        const error = await failure(sshd, config, { addresses: ["dead", "stranger"] });
+        assert.ok(error instanceof HostKeyError);
+        assert.match(error.message, /is not known \(and 127\.0\.0\.1 port \d+: connection refused\)/);
+      });
+    });
+
+    describe("on a roundabout way", () => {
+      it("through a jump host, each with its own settings and host key", async () => {
+        using jump = await TestSshd.start();
+        writeFileSync(jump.path("known_hosts"), jump.knownHost());
+        const config = `${jump.hostConfig("jump")}\n${sshd.hostConfig("web", "ProxyJump jump")}`;
+        assert.match(await visit(sshd, config), /^web 127\.0\.0\.1/);
+        const deadline = performance.now() + 20_000;
+        while (jump.sessions().length + sshd.sessions().length > 0) {
+          assert.ok(performance.now() < deadline, "something stays open");
+          await new Promise((resolve) => setTimeout(resolve, 20));
+        }
+
+        writeFileSync(jump.path("known_hosts"), "");
+        const error = await failure(sshd, config);
+        assert.ok(error instanceof HostKeyError);
+        assert.equal(error.message, `at the jump host jump: the host key of [127.0.0.1]:${jump.port} is not known`);
+      });
+
+      it("through two jump hosts", async () => {
+        using one = await TestSshd.start();
+        using two = await TestSshd.start();
+        for (const each of [one, two]) writeFileSync(each.path("known_hosts"), each.knownHost());
+        const config = [one.hostConfig("one"), two.hostConfig("two"), sshd.hostConfig("web", "ProxyJump one,two")].join(
+          "\n",
+        );
+        assert.match(await visit(sshd, config), /^web/);
+      });
+
+      it("says that the jump host cannot go on", async () => {
+        using jump = await TestSshd.start();
+        writeFileSync(jump.path("known_hosts"), jump.knownHost());
+        const port = await freePort();
+        const error = await failure(
+          sshd,
+          `${jump.hostConfig("jump")}\n${sshd.hostConfig("web", "ProxyJump jump", `Port ${port}`)}`,
+        );
+        assert.ok(error instanceof UnreachableError);
+        assert.match(error.message, /the jump host cannot reach 127\.0\.0\.1 port \d+: /);
+      });
+
+      it("does not go round in circles", async () => {
+        const config = [sshd.hostConfig("web", "ProxyJump other"), sshd.hostConfig("other", "ProxyJump web")].join(
+          "\n",
+        );
+        assert.match((await failure(sshd, config)).message, /too many jump hosts/);
+      });
+
+      it("through a ProxyCommand, which ends with the connection", async () => {
+        const pid = sshd.path("proxy.pid");
+        const relay = `${process.execPath} -e 'require("fs").writeFileSync("${pid}",String(process.pid));const s=require("net").connect(%p,"%h");process.stdin.pipe(s);s.pipe(process.stdout)'`;
+        assert.match(await visit(sshd, sshd.hostConfig("web", `ProxyCommand ${relay}`)), /^web 127/);
+        const deadline = performance.now() + 20_000;
+        while (isAlive(Number(readFileSync(pid, "utf8")))) {
+          assert.ok(performance.now() < deadline, "it runs still");
+          await new Promise((resolve) => setTimeout(resolve, 20));
+        }
+      });
+
+      it("tells what a ProxyCommand complains about", async () => {
+        const error = await failure(
+          sshd,
+          sshd.hostConfig("web", "ProxyCommand sh -c 'echo cannot go there >&2; sleep 0.2; exit 1'"),
+        );
+        assert.ok(error instanceof UnreachableError);
+        assert.match(error.message, /\(cannot go there\)/);
+      });
+    });
   });
-  after(() => sshd[Symbol.dispose]());
-
-  describe("to an address", () => {
-    it("is always a new TCP connection", async () => {
-      const [one, two] = await Promise.all([visit(sshd, sshd.hostConfig("web")), visit(sshd, sshd.hostConfig("web"))]);
-      assert.notEqual(one, two);
-    });
-
-    it("takes user, port and key from the target", async () => {
-      const config = [
-        "Host web",
-        "  HostName 127.0.0.1",
-        "  User nobody",
-        "  IdentityAgent none",
-        `  UserKnownHostsFile ${sshd.path("known_hosts")}`,
-      ].join("\n");
-      const target = { user: sshd.user, port: sshd.port, identityFile: sshd.path("id") };
-      assert.match(await visit(sshd, config, target), new RegExp(` ${sshd.port}$`));
-    });
-
-    it("says that nobody listens", async () => {
-      const port = await freePort();
-      const error = await failure(sshd, sshd.hostConfig("web", `Port ${port}`));
-      assert.ok(error instanceof UnreachableError);
-      assert.equal(error.message, `cannot reach web1: 127.0.0.1 port ${port}: connection refused`);
-      assert.equal(error.node, "web1");
-    });
-
-    it("says that there is no such name", async () => {
-      const error = await failure(sshd, sshd.hostConfig("web", "HostName host.invalid"));
-      assert.ok(error instanceof UnreachableError);
-      assert.match(error.message, /host\.invalid port \d+: (there is no host of this name|its name could not)/);
-    });
-
-    it("gives up on a port that takes the connection and says nothing", async () => {
-      const sockets = new Set<Socket>();
-      const server = await listenOn(createServer((socket) => sockets.add(socket)));
-      const { port } = server.address() as { port: number };
-      const start = performance.now();
-      const error = await failure(sshd, sshd.hostConfig("web", `Port ${port}`), {}, { timeoutMs: 400 });
-      assert.ok(error instanceof UnreachableError);
-      assert.match(error.message, /it takes the connection, but sshd says nothing/);
-      assert.ok(performance.now() - start < 2000);
-      for (const socket of sockets) socket.destroy();
-      server.close();
-    });
-
-    it("takes the limit from ConnectTimeout of ssh_config", async () => {
-      const server = await listenOn(createServer((socket) => socket.on("error", () => {})));
-      const { port } = server.address() as { port: number };
-      const start = performance.now();
-      await failure(sshd, sshd.hostConfig("web", `Port ${port}`, "ConnectTimeout 1"));
-      const took = performance.now() - start;
-      assert.ok(took > 900 && took < 3000, String(took));
-      server.close();
-    });
-
-    it("says that something else than sshd answers", async () => {
-      const server = await listenOn(
-        createServer((socket) => socket.on("error", () => {}).end("HTTP/1.1 400 no\r\n\r\n")),
-      );
-      const { port } = server.address() as { port: number };
-      const error = await failure(sshd, sshd.hostConfig("web", `Port ${port}`));
-      assert.ok(error instanceof UnreachableError, error.message);
-      server.close();
-    });
-
-    it("ends at once when the caller's signal aborts", async () => {
-      const server = await listenOn(createServer((socket) => socket.on("error", () => {})));
-      const { port } = server.address() as { port: number };
-      const abort = new AbortController();
-      setTimeout(() => abort.abort(new Error("interrupted")), 200);
-      const start = performance.now();
-      await assert.rejects(
-        visit(sshd, sshd.hostConfig("web", `Port ${port}`), {}, { signal: abort.signal }),
-        /interrupted/,
-      );
-      assert.ok(performance.now() - start < 1500);
-      server.close();
-    });
-
-    it("refuses what cannot be an address, and names the node", async () => {
-      const error = await failure(sshd, "", { addresses: ["-oProxyCommand=id"] });
-      assert.ok(error instanceof ConfigurationError);
-      assert.equal(error.node, "web1");
-    });
-  });
-
-  describe("to one of several addresses", () => {
-    it("takes the next at once when one refuses", async () => {
-      const dead = await freePort();
-      const config = `${sshd.hostConfig("dead", `Port ${dead}`)}\n${sshd.hostConfig("web")}`;
-      const start = performance.now();
-      assert.match(await visit(sshd, config, { addresses: ["dead", "web"] }), /^web /);
-      assert.ok(performance.now() - start < 1500);
-    });
-
-    it("does not wait for the end of one that is silent", async () => {
-      const server = await listenOn(createServer((socket) => socket.on("error", () => {})));
-      const { port } = server.address() as { port: number };
-      const config = `${sshd.hostConfig("silent", `Port ${port}`)}\n${sshd.hostConfig("web")}`;
-      const start = performance.now();
-      assert.match(await visit(sshd, config, { addresses: ["silent", "web"] }), /^web /);
-      assert.ok(performance.now() - start < 4000);
-      server.close();
-    });
-
-    it("tells of every one when none answers", async () => {
-      const [one, two] = [await freePort(), await freePort()];
-      const config = `${sshd.hostConfig("one", `Port ${one}`)}\n${sshd.hostConfig("two", `Port ${two}`)}`;
-      const error = await failure(sshd, config, { addresses: ["one", "two"] });
-      assert.ok(error instanceof UnreachableError);
-      assert.equal(
-        error.message,
-        `cannot reach web1: 127.0.0.1 port ${one}: connection refused; 127.0.0.1 port ${two}: connection refused`,
-      );
-    });
-
-    it("goes past a host with a wrong key, and tells of it first when nothing else answers", async () => {
-      const dead = await freePort();
-      const config = [
-        sshd.hostConfig("stranger", `UserKnownHostsFile ${sshd.path("none")}`),
-        sshd.hostConfig("dead", `Port ${dead}`),
-        sshd.hostConfig("web"),
-      ].join("\n");
-      assert.match(await visit(sshd, config, { addresses: ["stranger", "web"] }), /^web /);
-      const error = await failure(sshd, config, { addresses: ["dead", "stranger"] });
-      assert.ok(error instanceof HostKeyError);
-      assert.match(error.message, /is not known \(and 127\.0\.0\.1 port \d+: connection refused\)/);
-    });
-  });
-
-  describe("on a roundabout way", () => {
-    it("through a jump host, each with its own settings and host key", async () => {
-      using jump = await TestSshd.start();
-      writeFileSync(jump.path("known_hosts"), jump.knownHost());
-      const config = `${jump.hostConfig("jump")}\n${sshd.hostConfig("web", "ProxyJump jump")}`;
-      assert.match(await visit(sshd, config), /^web 127\.0\.0\.1/);
-      const deadline = performance.now() + 3000;
-      while (jump.sessions().length + sshd.sessions().length > 0) {
-        assert.ok(performance.now() < deadline, "something stays open");
-        await new Promise((resolve) => setTimeout(resolve, 20));
-      }
-
-      writeFileSync(jump.path("known_hosts"), "");
-      const error = await failure(sshd, config);
-      assert.ok(error instanceof HostKeyError);
-      assert.equal(error.message, `at the jump host jump: the host key of [127.0.0.1]:${jump.port} is not known`);
-    });
-
-    it("through two jump hosts", async () => {
-      using one = await TestSshd.start();
-      using two = await TestSshd.start();
-      for (const each of [one, two]) writeFileSync(each.path("known_hosts"), each.knownHost());
-      const config = [one.hostConfig("one"), two.hostConfig("two"), sshd.hostConfig("web", "ProxyJump one,two")].join(
-        "\n",
-      );
-      assert.match(await visit(sshd, config), /^web/);
-    });
-
-    it("says that the jump host cannot go on", async () => {
-      using jump = await TestSshd.start();
-      writeFileSync(jump.path("known_hosts"), jump.knownHost());
-      const port = await freePort();
-      const error = await failure(
-        sshd,
-        `${jump.hostConfig("jump")}\n${sshd.hostConfig("web", "ProxyJump jump", `Port ${port}`)}`,
-      );
-      assert.ok(error instanceof UnreachableError);
-      assert.match(error.message, /the jump host cannot reach 127\.0\.0\.1 port \d+: /);
-    });
-
-    it("does not go round in circles", async () => {
-      const config = [sshd.hostConfig("web", "ProxyJump other"), sshd.hostConfig("other", "ProxyJump web")].join("\n");
-      assert.match((await failure(sshd, config)).message, /too many jump hosts/);
-    });
-
-    it("through a ProxyCommand, which ends with the connection", async () => {
-      const pid = sshd.path("proxy.pid");
-      const relay = `${process.execPath} -e 'require("fs").writeFileSync("${pid}",String(process.pid));const s=require("net").connect(%p,"%h");process.stdin.pipe(s);s.pipe(process.stdout)'`;
-      assert.match(await visit(sshd, sshd.hostConfig("web", `ProxyCommand ${relay}`)), /^web 127/);
-      const deadline = performance.now() + 3000;
-      while (isAlive(Number(readFileSync(pid, "utf8")))) {
-        assert.ok(performance.now() < deadline, "it runs still");
-        await new Promise((resolve) => setTimeout(resolve, 20));
-      }
-    });
-
-    it("tells what a ProxyCommand complains about", async () => {
-      const error = await failure(
-        sshd,
-        sshd.hostConfig("web", "ProxyCommand sh -c 'echo cannot go there >&2; sleep 0.2; exit 1'"),
-      );
-      assert.ok(error instanceof UnreachableError);
-      assert.match(error.message, /\(cannot go there\)/);
-    });
-  });
-});
+}
 
 function isAlive(pid: number): boolean {
   try {

@@ -5,6 +5,7 @@ import { createServer, type Server } from "node:net";
 import { tmpdir, userInfo } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
+import { sandboxCgroup } from "../../lab/sandbox.ts";
 
 const SSHD = ["/usr/sbin/sshd", "/run/current-system/sw/bin/sshd"].find(exists);
 
@@ -12,6 +13,9 @@ const SSHD = ["/usr/sbin/sshd", "/run/current-system/sw/bin/sshd"].find(exists);
 export const noSshd: string | false = SSHD
   ? false
   : "no sshd here: apt-get install --no-install-recommends openssh-server";
+
+/** Nobody else's mounts are touched here. */
+export const inSandbox = sandboxCgroup() !== undefined;
 
 export class TestSshd implements Disposable {
   readonly directory = mkdtempSync(join(tmpdir(), "bungee-sshd-"));
@@ -71,8 +75,27 @@ export class TestSshd implements Disposable {
     });
   }
 
+  /** Listens anew, as a host on which our user has this login shell. Only where we may mount: as root, and in the sandbox. */
+  async listenWithShell(shell: string): Promise<void> {
+    const passwd = readFileSync("/etc/passwd", "utf8").replace(
+      new RegExp(`^(${this.user}:.*:)[^:]*:[^:]*$`, "m"),
+      (_, account) => `${account}${this.directory}:${shell}`,
+    );
+    writeFileSync(this.path("passwd"), passwd);
+    await this.stopListening();
+    const script = 'mount --bind "$1" /etc/passwd && shift && exec "$@"';
+    await this.listen("unshare", "--mount", "sh", "-c", script, "sh", this.path("passwd"));
+  }
+
   path(name: string): string {
     return join(this.directory, name);
+  }
+
+  /** Signs a key by another, an authority; the certificate is beside the key. */
+  sign(key: string, authority: string, ...args: string[]): string {
+    const words = ["-q", "-s", this.path(authority), "-I", key, ...args, this.path(`${key}.pub`)];
+    execFileSync("ssh-keygen", words, { stdio: "ignore" });
+    return this.path(`${key}-cert.pub`);
   }
 
   makeKey(name: string, ...args: string[]): string {

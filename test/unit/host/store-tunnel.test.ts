@@ -12,6 +12,7 @@ import { connect } from "../../../src/host/dial.ts";
 import { openStoreTunnel, type StoreTunnel } from "../../../src/host/store-tunnel.ts";
 import { runLocal } from "../../../src/process.ts";
 import { noSshd, TestSshd, withSshConfig } from "./sshd.ts";
+import { TRANSPORTS } from "./visit.ts";
 
 const noNix = spawnSync("nix", ["--version"]).error
   ? "no nix here: apt-get install --no-install-recommends nix-bin"
@@ -20,158 +21,160 @@ const noNix = spawnSync("nix", ["--version"]).error
 const MIB = 1024 * 1024;
 
 /** Two stores of this test's own: one to copy from, one that the sshd's nix-daemon serves. Nothing else is touched. */
-describe("the store tunnel", { skip: noSshd || noNix }, () => {
-  let sshd: TestSshd;
-  let stores: string;
-  let connection: Connection;
-  let env: Record<string, string>;
+for (const ssh of TRANSPORTS) {
+  describe(`the store tunnel by ${ssh}`, { skip: noSshd || noNix }, () => {
+    let sshd: TestSshd;
+    let stores: string;
+    let connection: Connection;
+    let env: Record<string, string>;
 
-  before(async () => {
-    stores = mkdtempSync(join(tmpdir(), "bungee-stores-"));
-    mkdirSync(join(stores, "etc"));
-    const settings = [
-      "experimental-features = nix-command",
-      "substituters =",
-      "build-users-group =",
-      "require-sigs = false",
-    ];
-    writeFileSync(join(stores, "etc/nix.conf"), `${settings.join("\n")}\n`);
-    env = {
-      HOME: stores,
-      NIX_CONF_DIR: join(stores, "etc"),
-      NIX_USER_CONF_FILES: "",
-      NIX_STORE_DIR: join(stores, "here/store"),
-      NIX_STATE_DIR: join(stores, "here/state"),
-      NIX_LOG_DIR: join(stores, "here/log"),
-    };
-    const there = `local?real=${stores}/there/store&state=${stores}/there/state&log=${stores}/there/log`;
-    sshd = await TestSshd.start(
-      `SetEnv HOME=${stores} NIX_CONF_DIR=${join(stores, "etc")} NIX_STORE_DIR=${join(stores, "here/store")} NIX_REMOTE=${there}`,
-    );
-    writeFileSync(sshd.path("known_hosts"), sshd.knownHost());
-    connection = await dial(sshd);
-  });
-  after(async () => {
-    await connection?.close();
-    sshd?.[Symbol.dispose]();
-    spawnSync("chmod", ["-R", "u+w", stores]);
-    rmSync(stores, { recursive: true });
-  });
+    before(async () => {
+      stores = mkdtempSync(join(tmpdir(), "bungee-stores-"));
+      mkdirSync(join(stores, "etc"));
+      const settings = [
+        "experimental-features = nix-command",
+        "substituters =",
+        "build-users-group =",
+        "require-sigs = false",
+      ];
+      writeFileSync(join(stores, "etc/nix.conf"), `${settings.join("\n")}\n`);
+      env = {
+        HOME: stores,
+        NIX_CONF_DIR: join(stores, "etc"),
+        NIX_USER_CONF_FILES: "",
+        NIX_STORE_DIR: join(stores, "here/store"),
+        NIX_STATE_DIR: join(stores, "here/state"),
+        NIX_LOG_DIR: join(stores, "here/log"),
+      };
+      const there = `local?real=${stores}/there/store&state=${stores}/there/state&log=${stores}/there/log`;
+      sshd = await TestSshd.start(
+        `SetEnv HOME=${stores} NIX_CONF_DIR=${join(stores, "etc")} NIX_STORE_DIR=${join(stores, "here/store")} NIX_REMOTE=${there}`,
+      );
+      writeFileSync(sshd.path("known_hosts"), sshd.knownHost());
+      connection = await dial(sshd);
+    });
+    after(async () => {
+      await connection?.close();
+      sshd?.[Symbol.dispose]();
+      spawnSync("chmod", ["-R", "u+w", stores]);
+      rmSync(stores, { recursive: true });
+    });
 
-  const dial = (to: TestSshd) =>
-    withSshConfig(to.path("config"), to.hostConfig("web"), () => connect({ node: "web1", addresses: ["web"] }));
+    const dial = (to: TestSshd) =>
+      withSshConfig(to.path("config"), to.hostConfig("web"), () => connect({ node: "web1", addresses: ["web"], ssh }));
 
-  const nix = (...argv: string[]) => runLocal({ argv: ["nix", ...argv] }, { env });
-  let paths = 0;
-  /** A new path in the store here, of so many random bytes. */
-  async function add(size: number): Promise<string> {
-    const file = join(stores, `payload-${++paths}`);
-    writeFileSync(file, randomBytes(size));
-    const { stdout, stderr, code } = await runLocal({ argv: ["nix-store", "--add", file] }, { env });
-    assert.equal(code, 0, stderr);
-    return stdout.trim();
-  }
-  const copyTo = (tunnel: StoreTunnel, ...what: string[]) =>
-    nix("copy", "--no-check-sigs", "--to", tunnel.storeUri, ...what);
+    const nix = (...argv: string[]) => runLocal({ argv: ["nix", ...argv] }, { env });
+    let paths = 0;
+    /** A new path in the store here, of so many random bytes. */
+    async function add(size: number): Promise<string> {
+      const file = join(stores, `payload-${++paths}`);
+      writeFileSync(file, randomBytes(size));
+      const { stdout, stderr, code } = await runLocal({ argv: ["nix-store", "--add", file] }, { env });
+      assert.equal(code, 0, stderr);
+      return stdout.trim();
+    }
+    const copyTo = (tunnel: StoreTunnel, ...what: string[]) =>
+      nix("copy", "--no-check-sigs", "--to", tunnel.storeUri, ...what);
 
-  it("takes a copy, and counts its bytes", async () => {
-    const path = await add(20 * MIB);
-    await using tunnel = await openStoreTunnel(connection);
-    const copied = await copyTo(tunnel, path);
-    assert.equal(copied.code, 0, copied.stderr);
-    assert.equal(statSync(path.replace("/here/", "/there/")).size, 20 * MIB);
-    const { sent, received } = tunnel.bytes();
-    assert.ok(sent > 20 * MIB && sent < 20.1 * MIB, String(sent));
-    assert.ok(received > 0 && received < MIB, String(received));
-
-    assert.equal((await copyTo(tunnel, path)).code, 0);
-    assert.ok(tunnel.bytes().sent - sent < 50_000, "what is there is not sent again");
-    assert.equal(tunnel.problem(), undefined);
-  });
-
-  it("serves other questions about the host's store", async () => {
-    const path = await add(1000);
-    await using tunnel = await openStoreTunnel(connection);
-    const ask = () => nix("path-info", "--store", tunnel.storeUri, "--json", path);
-    assert.doesNotMatch((await ask()).stdout, /narHash/);
-    await copyTo(tunnel, path);
-    assert.match((await ask()).stdout, /narHash/);
-  });
-
-  it("carries several copies at once", async () => {
-    const all = await Promise.all([add(3 * MIB), add(3 * MIB), add(3 * MIB), add(3 * MIB)]);
-    await using tunnel = await openStoreTunnel(connection);
-    const results = await Promise.all(all.map((path) => copyTo(tunnel, path)));
-    assert.deepEqual(
-      results.map(({ code }) => code),
-      [0, 0, 0, 0],
-    );
-  });
-
-  it("lies in a directory that is private, and gone afterwards", async () => {
-    const tunnel = await openStoreTunnel(connection);
-    const socket = tunnel.storeUri.replace("unix://", "");
-    assert.equal(statSync(dirname(socket)).mode & 0o777, 0o700);
-    await tunnel.close();
-    assert.ok(!existsSync(dirname(socket)));
-    await tunnel.close();
-  });
-
-  it("finds a place for its socket when the temporary directory has a long name", async () => {
-    const before = process.env.TMPDIR;
-    process.env.TMPDIR = join(stores, "x".repeat(100));
-    mkdirSync(process.env.TMPDIR);
-    try {
+    it("takes a copy, and counts its bytes", async () => {
+      const path = await add(20 * MIB);
       await using tunnel = await openStoreTunnel(connection);
-      assert.equal((await nix("path-info", "--store", tunnel.storeUri, "--all")).code, 0);
-    } finally {
-      if (before === undefined) delete process.env.TMPDIR;
-      else process.env.TMPDIR = before;
-    }
-  });
+      const copied = await copyTo(tunnel, path);
+      assert.equal(copied.code, 0, copied.stderr);
+      assert.equal(statSync(path.replace("/here/", "/there/")).size, 20 * MIB);
+      const { sent, received } = tunnel.bytes();
+      assert.ok(sent > 20 * MIB && sent < 20.1 * MIB, String(sent));
+      assert.ok(received > 0 && received < MIB, String(received));
 
-  it("ends a copy whose connection is lost", async () => {
-    const path = await add(100 * MIB);
-    const other = await dial(sshd);
-    await using tunnel = await openStoreTunnel(other);
-    const copying = copyTo(tunnel, path);
-    while (tunnel.bytes().sent < MIB) await new Promise((resolve) => setTimeout(resolve, 5));
-    await other.close();
-    assert.notEqual((await copying).code, 0);
-    assert.ok(tunnel.problem() instanceof ConnectionLostError);
-  });
+      assert.equal((await copyTo(tunnel, path)).code, 0);
+      assert.ok(tunnel.bytes().sent - sent < 50_000, "what is there is not sent again");
+      assert.equal(tunnel.problem(), undefined);
+    });
 
-  it("leaves no daemon behind when the local nix goes away", async () => {
-    await using tunnel = await openStoreTunnel(connection);
-    const daemons = async () =>
-      (
-        await connection.run({
-          argv: ["sh", "-c", "ls -d /proc/[0-9]*/environ | xargs grep -lzs NIX_REMOTE=local | wc -l"],
-        })
-      ).stdout;
-    const before = await daemons();
-    const client = connectUnix(tunnel.storeUri.replace("unix://", ""));
-    await new Promise((resolve) => client.once("connect", resolve));
-    while ((await daemons()) === before) await new Promise((resolve) => setTimeout(resolve, 20));
-    client.destroy();
-    const deadline = performance.now() + 3000;
-    while ((await daemons()) !== before) {
-      assert.ok(performance.now() < deadline, "it runs still");
-      await new Promise((resolve) => setTimeout(resolve, 50));
-    }
-  });
+    it("serves other questions about the host's store", async () => {
+      const path = await add(1000);
+      await using tunnel = await openStoreTunnel(connection);
+      const ask = () => nix("path-info", "--store", tunnel.storeUri, "--json", path);
+      assert.doesNotMatch((await ask()).stdout, /narHash/);
+      await copyTo(tunnel, path);
+      assert.match((await ask()).stdout, /narHash/);
+    });
 
-  it("says that there is no nix on the host", async () => {
-    using bare = await TestSshd.start("SetEnv PATH=/nowhere");
-    writeFileSync(bare.path("known_hosts"), bare.knownHost());
-    const other = await dial(bare);
-    await using tunnel = await openStoreTunnel(other);
-    assert.notEqual((await copyTo(tunnel, await add(10))).code, 0);
-    const problem = tunnel.problem();
-    assert.ok(problem instanceof CopyError);
-    assert.equal(problem.message, "nix-daemon on web1 ended with 127");
-    assert.match(problem.mend, /install nix on the host/);
-    assert.match(problem.detail ?? "", /nix-daemon/);
-    await other.close();
+    it("carries several copies at once", async () => {
+      const all = await Promise.all([add(3 * MIB), add(3 * MIB), add(3 * MIB), add(3 * MIB)]);
+      await using tunnel = await openStoreTunnel(connection);
+      const results = await Promise.all(all.map((path) => copyTo(tunnel, path)));
+      assert.deepEqual(
+        results.map(({ code }) => code),
+        [0, 0, 0, 0],
+      );
+    });
+
+    it("lies in a directory that is private, and gone afterwards", async () => {
+      const tunnel = await openStoreTunnel(connection);
+      const socket = tunnel.storeUri.replace("unix://", "");
+      assert.equal(statSync(dirname(socket)).mode & 0o777, 0o700);
+      await tunnel.close();
+      assert.ok(!existsSync(dirname(socket)));
+      await tunnel.close();
+    });
+
+    it("finds a place for its socket when the temporary directory has a long name", async () => {
+      const before = process.env.TMPDIR;
+      process.env.TMPDIR = join(stores, "x".repeat(100));
+      mkdirSync(process.env.TMPDIR);
+      try {
+        await using tunnel = await openStoreTunnel(connection);
+        assert.equal((await nix("path-info", "--store", tunnel.storeUri, "--all")).code, 0);
+      } finally {
+        if (before === undefined) delete process.env.TMPDIR;
+        else process.env.TMPDIR = before;
+      }
+    });
+
+    it("ends a copy whose connection is lost", async () => {
+      const path = await add(100 * MIB);
+      const other = await dial(sshd);
+      await using tunnel = await openStoreTunnel(other);
+      const copying = copyTo(tunnel, path);
+      while (tunnel.bytes().sent < MIB) await new Promise((resolve) => setTimeout(resolve, 5));
+      await other.close();
+      assert.notEqual((await copying).code, 0);
+      assert.ok(tunnel.problem() instanceof ConnectionLostError);
+    });
+
+    it("leaves no daemon behind when the local nix goes away", async () => {
+      await using tunnel = await openStoreTunnel(connection);
+      const daemons = async () =>
+        (
+          await connection.run({
+            argv: ["sh", "-c", "ls -d /proc/[0-9]*/environ | xargs grep -lzs NIX_REMOTE=local | wc -l"],
+          })
+        ).stdout;
+      const before = await daemons();
+      const client = connectUnix(tunnel.storeUri.replace("unix://", ""));
+      await new Promise((resolve) => client.once("connect", resolve));
+      while ((await daemons()) === before) await new Promise((resolve) => setTimeout(resolve, 20));
+      client.destroy();
+      const deadline = performance.now() + 20_000;
+      while ((await daemons()) !== before) {
+        assert.ok(performance.now() < deadline, "it runs still");
+        await new Promise((resolve) => setTimeout(resolve, 50));
+      }
+    });
+
+    it("says that there is no nix on the host", async () => {
+      using bare = await TestSshd.start("SetEnv PATH=/nowhere");
+      writeFileSync(bare.path("known_hosts"), bare.knownHost());
+      const other = await dial(bare);
+      await using tunnel = await openStoreTunnel(other);
+      assert.notEqual((await copyTo(tunnel, await add(10))).code, 0);
+      const problem = tunnel.problem();
+      assert.ok(problem instanceof CopyError);
+      assert.equal(problem.message, "nix-daemon on web1 ended with 127");
+      assert.match(problem.mend, /install nix on the host/);
+      assert.match(problem.detail ?? "", /nix-daemon/);
+      await other.close();
+    });
   });
-});
+}

@@ -145,3 +145,23 @@ describe("what is not as it should be", () => {
     assert.deepEqual(line, { kind: "build-line", drvPath: "/nix/store/x.drv", line: "fine" });
   });
 });
+
+it("fields that no text can be made of are no text", () => {
+  const deep = `${"[".repeat(10_000)}${"]".repeat(10_000)}`;
+  const log = ['{"toString":1}', deep, "null"].flatMap((field) => [
+    '@nix {"action":"start","id":1,"level":3,"type":105,"text":"","fields":["/nix/store/x.drv"]}',
+    `@nix {"action":"result","id":1,"type":101,"fields":[${field}]}`,
+    '@nix {"action":"start","id":2,"level":3,"type":104,"text":""}',
+    `@nix {"action":"result","id":2,"type":105,"fields":[${field},1]}`,
+  ]);
+  const records: LogRecord[] = [];
+  const parser = new LogParser((record) => records.push(record));
+  parser.write(Buffer.from(`${log.join("\n")}\n`));
+  assert.deepEqual(
+    records.filter(({ kind }) => kind !== "build-started"),
+    [1, 2, 3].flatMap(() => [
+      { kind: "build-line", drvPath: "/nix/store/x.drv", line: "" },
+      { kind: "build-progress", done: 0, expected: 1, running: 0, failed: 0 },
+    ]),
+  );
+});

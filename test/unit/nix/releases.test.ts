@@ -24,7 +24,7 @@ describe("with each release's nix", { skip: outside }, () => {
       test.diagnostic(`nix ${theirs}`);
       const folders = [import.meta.dirname, join(dirname(import.meta.dirname), "fleet")];
       const files = folders
-        .flatMap((folder) => globSync(join(folder, "*.test.ts")))
+        .flatMap((folder) => globSync(join(folder, "**", "*.test.ts")))
         .filter((file) => file !== import.meta.filename);
       const result = await workstation.run(["node", "--test", "--test-reporter=tap", ...files], {
         cwd: checkout,

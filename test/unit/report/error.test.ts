@@ -86,6 +86,10 @@ ${Array.from({ length: 40 }, (_, index) => `  │ line ${index + 21}`).join("\n"
     new errors.RefusedError("the release is another host's system", { reason: "other-host", mend: "deploy it there" }),
     "error: the release is another host's system\n  mend: deploy it there",
   ],
+  UnhealthyError: [
+    new errors.UnhealthyError("front: http://web1/health answers 503", { mend: "look at it", detail: "no database" }),
+    "error: front: http://web1/health answers 503\n  │ no database\n  mend: look at it",
+  ],
   ProtocolError: [
     new errors.ProtocolError("web1 answered what is not the protocol", {
       detail: "\u001b[2J::error::hello\u0007",
@@ -130,4 +134,11 @@ test("in colour", () => {
     "  \u001b[2m│\u001b[22m why",
     "  \u001b[1mmend:\u001b[22m yes",
   ]);
+});
+
+test("a message of thousands of lines is told by its first", () => {
+  const error = new errors.UsageError(`there is no command ${"x\n".repeat(5000)}`, { mend: "give one of: deploy" });
+  const lines = renderError(errors.describeError(error), PLAIN);
+  assert.equal(lines.length, 33);
+  assert.deepEqual(lines.slice(-2), ["  … 4969 lines more", "  mend: give one of: deploy"]);
 });

@@ -31,6 +31,7 @@ export const rolledBack = (node: string): Outcome => ({
   },
   restored: tripleBefore(node),
   verified: true,
+  doubts: [],
 });
 
 export const unreachable: Outcome = {
@@ -55,6 +56,7 @@ export const plan: Plan = {
       warnings: ["units that fail already: nginx.service"],
       diff: ["nginx: 1.26.1 → 1.26.2, +12.0 KiB", "openssl: 3.0.14 → 3.0.15"],
       needsReboot: true,
+      reboot: "never",
     },
     web2: { kind: "unchanged", release: release("web2"), now: tripleBefore("web2") },
     db1: { kind: "skip", why: "it is disabled (bungee.enable = false)" },

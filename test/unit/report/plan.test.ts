@@ -15,6 +15,7 @@ const deploy: NodePlan & { kind: "deploy" } = {
   warnings: [],
   diff: null,
   needsReboot: null,
+  reboot: "never",
 };
 
 test("every kind of node, in the order of the waves", () => {

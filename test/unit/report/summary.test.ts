@@ -62,12 +62,17 @@ exit 1: not every host is as wanted; each is in a known good state`,
 });
 
 test("a way back that nobody saw is told as that, and needs a person", () => {
-  const unseen: Outcome = { ...rolledBack("web2"), verified: false } as Outcome;
+  const unseen: Outcome = {
+    ...rolledBack("web2"),
+    verified: false,
+    doubts: ["it runs a, and ran b", "units fail"],
+  } as Outcome;
   assert.equal(
     shown({ web2: unseen, web1: confirmed("web1") }, { exitCode: 3 }, 200, false),
     `web1  confirmed      runs and boots nixos-system-web1-25.05 (0123456)
 web2  rolled back    no confirmation came within 30 s
-    NOT VERIFIED: nobody saw over a fresh connection that all is as before; last known to run: ${before("web2")}
+    NOT VERIFIED that all is as before: it runs a, and ran b; units fail
+    last known to run: ${before("web2")}
     look at it: ssh web2 readlink -f /run/current-system
     mend: the new system could not be reached or was not well: look at its network, firewall, sshd, keys and sudo rules
 
@@ -154,4 +159,26 @@ test("names and messages from elsewhere are cleaned", () => {
     shown({ "::w\u009b": failed }, { exitCode: 1 }).split("\n").slice(0, 3).join("\n"),
     ": :w�  failed    no\n    what the host runs and boots was not touched\n    mend: do␇",
   );
+});
+
+test("a profile besides the system does not boot, and does not run what nobody could look up", () => {
+  const profile = "blog";
+  const blog = "/nix/store/zyxwvsrqpnmlkjihgfdcba9876543210-blog";
+  const there = { running: blog, profile: blog, bootDefault: null };
+  const why = { code: "unconfirmed", message: "nobody confirmed", mend: "look at it" };
+  const outcomes: Record<string, Outcome> = {
+    one: { kind: "unchanged", release: blog, profile },
+    two: { kind: "confirmed", release: blog, profile },
+    three: { kind: "rolled-back", why, profile, restored: there, verified: true, doubts: [] },
+  };
+  const text = shown(outcomes, {}, 200);
+  for (const part of [
+    "profile blog is blog (zyxwvsr) already",
+    "profile blog is blog (zyxwvsr)\n",
+    `profile blog is what it was, seen over a fresh connection: ${blog}`,
+  ])
+    assert.ok(text.includes(part), `${part} in ${text}`);
+  assert.doesNotMatch(text, /runs|boots/);
+  const tested = shown({ two: { kind: "confirmed", release: blog, profile } }, { action: "test" }, 200);
+  assert.match(tested, /profile blog was activated as blog \(zyxwvsr\), and not set/);
 });

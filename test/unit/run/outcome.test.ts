@@ -9,8 +9,8 @@ const OUTCOMES = {
   confirmed: { kind: "confirmed", release: "r" },
   skipped: { kind: "skipped", why: "w" },
   failed: { kind: "failed", why },
-  "rolled-back": { kind: "rolled-back", why, restored, verified: true },
-  "rolled-back, unseen": { kind: "rolled-back", why, restored, verified: false },
+  "rolled-back": { kind: "rolled-back", why, restored, verified: true, doubts: [] },
+  "rolled-back, unseen": { kind: "rolled-back", why, restored, verified: false, doubts: ["not seen"] },
   unknown: { kind: "unknown", why, lastSeen: "l", howToLook: "h" },
 } as const satisfies Record<string, Outcome>;
 

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Facts } from "../../../src/activator/protocol.ts";
 import type { Action, Triple } from "../../../src/run/outcome.ts";
-import { planNode } from "../../../src/run/plan.ts";
+import { planNode, type Wanted } from "../../../src/run/plan.ts";
 
 const OLD = "/nix/store/old";
 const NEW = "/nix/store/new";
@@ -13,6 +13,7 @@ const facts = (now: Triple, more: Partial<Facts> = {}): Facts => ({
   nixVersion: "2.26.3",
   now,
   booted: OLD,
+  rebootPending: false,
   failedUnits: [],
   lock: null,
   storeFreeBytes: 1e12,
@@ -26,8 +27,14 @@ const at = (running: string, profile: string, bootDefault: string | null): Tripl
   profile,
   bootDefault,
 });
-const plan = (action: Action, f: Facts | null) =>
-  planNode(action, { ok: true, release: NEW, facts: f, diff: null, needsReboot: null });
+const wanted = (action: Action, more: Partial<Wanted> = {}): Wanted => ({
+  action,
+  reboot: "never",
+  mayReboot: true,
+  ...more,
+});
+const plan = (action: Action, f: Facts | null, more: Partial<Wanted> = {}) =>
+  planNode(wanted(action, more), { ok: true, release: NEW, facts: f, diff: null, needsReboot: null });
 
 // [action, running, profile, boot default] → what the plan says
 const TABLE: [Action, Triple, "unchanged" | "deploy"][] = [
@@ -60,7 +67,24 @@ test("build asks no host", () => {
     warnings: [],
     diff: null,
     needsReboot: null,
+    reboot: "never",
   });
+});
+
+test("a host that has the release, and was not booted with it, is rebooted when that is asked", () => {
+  const there = at(NEW, NEW, NEW);
+  assert.equal(plan("switch", facts(there), { reboot: "auto" }).kind, "unchanged");
+  assert.equal(plan("switch", facts(there, { rebootPending: true }), { reboot: "auto" }).kind, "deploy");
+  assert.equal(plan("boot", facts(there), { reboot: "always" }).kind, "deploy");
+  assert.equal(plan("boot", facts(there, { booted: NEW }), { reboot: "always" }).kind, "unchanged");
+});
+
+test("a host that may not be rebooted is not: auto leaves it out, always is refused", () => {
+  const old = facts(at(OLD, OLD, OLD), { rebootPending: true });
+  const auto = plan("switch", old, { reboot: "auto", mayReboot: false });
+  assert.ok(auto.kind === "deploy" && auto.reboot === "never");
+  const always = plan("boot", old, { reboot: "always", mayReboot: false });
+  assert.ok(always.kind === "failed" && /may not be rebooted/.test(always.why.message));
 });
 
 test("what could go wrong is said beforehand", () => {
@@ -74,5 +98,16 @@ test("what could go wrong is said beforehand", () => {
 
 test("a survey that failed is a plan that says why", () => {
   const why = { code: "unreachable", message: "web1 does not answer", mend: "look at it" };
-  assert.deepEqual(planNode("switch", { ok: false, why }), { kind: "failed", why });
+  assert.deepEqual(planNode(wanted("switch"), { ok: false, why }), { kind: "failed", why });
+});
+
+test("a profile besides the system: what its link leads to is what runs, and no boot of it is ever asked of the host", () => {
+  const there = facts(at(NEW, NEW, null), { rebootPending: true });
+  const profile = "blog";
+  assert.equal(plan("switch", there, { profile, reboot: "auto" }).kind, "unchanged");
+  assert.equal(plan("test", there, { profile }).kind, "unchanged");
+  const auto = plan("switch", facts(at(OLD, OLD, null)), { profile, reboot: "auto" });
+  assert.ok(auto.kind === "deploy" && auto.reboot === "never" && auto.warnings.length === 0);
+  for (const boot of [plan("boot", there, { profile }), plan("switch", there, { profile, reboot: "always" })])
+    assert.ok(boot.kind === "failed" && /profile blog is not the system: it has no boot/.test(boot.why.message));
 });

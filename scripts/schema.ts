@@ -1,0 +1,84 @@
+/**
+ * `node scripts/schema.ts`: writes nix/schema.json, the schema of the settings as data (JSON Schema). nix/checks.nix checks a flake with
+ * it, and so may an editor. test/unit/nix-checks.test.ts holds the file to src/fleet/schema.ts.
+ *
+ * Nix knows only POSIX expressions, so each pattern comes in both kinds: `posixPattern` has to match the whole value,
+ * `posixPatternNot` must not. They may take more than `pattern` does, never less.
+ */
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { z } from "zod";
+import { SSH_OPTIONS, settingsSchema } from "../src/fleet/schema.ts";
+
+type Json = Record<string, unknown>;
+type Path = readonly PropertyKey[];
+
+// Bytes above ASCII may be letters: what is excluded is named.
+const NO_ADDRESS = String.raw` !"#$&'()*+,/;<=>?@\^\`{|}~[:cntrl:]`.replace("\\`", "`");
+const NO_LABEL = String.raw` !"#$%&'()*+,:;<=>?@\^\`{|}~[:cntrl:]`.replace("\\`", "`");
+
+/** By where they stand, without the first and last anchor. */
+const POSIX: Readonly<Record<string, Json>> = {
+  "addresses.*": { posixPattern: `[^${NO_ADDRESS}-][^${NO_ADDRESS}]*` },
+  user: { posixPattern: "[A-Za-z0-9_][A-Za-z0-9_.@-]*[$]?" },
+  identityFile: { posixPattern: "[^\n\r]+", posixPatternNot: "(-|/nix/store/).*" },
+  "sshOptions.name": { posixPattern: `(${SSH_OPTIONS.join("|")})` },
+  "sshOptions.*": { posixPattern: "[^[:cntrl:]\"'`$\\;&<>|(){}]+", posixPatternNot: "-.*" },
+  "labels.name": { posixPattern: `[^][${NO_LABEL}]+` },
+  "labels.*": { posixPattern: "[^[:space:][:cntrl:]+]*" },
+  node: { posixPattern: "[A-Za-z0-9_][A-Za-z0-9._-]*" },
+  "healthChecks.name": { posixPattern: "[A-Za-z0-9][A-Za-z0-9._-]*" },
+  "healthChecks.*.unit.name": { posixPattern: String.raw`[A-Za-z0-9_:.\@][A-Za-z0-9_:.\@-]*[.][a-z]+` },
+  // What is long is not matched whole, since nix' matcher has a stack.
+  "healthChecks.*.command": { posixPatternNot: "[[:space:]]*" },
+  "healthChecks.*.http.url": { posixPattern: "[Hh][Tt][Tt][Pp][Ss]?://(.|[[:space:]])+" },
+  "healthChecks.*.http.contains": { posixPatternNot: "(|.*[[:cntrl:]].*)" },
+  "healthChecks.*.http.address": { posixPattern: `[^${NO_ADDRESS}-][^${NO_ADDRESS}]*` },
+  "healthChecks.*.tcp.address": { posixPattern: `[^${NO_ADDRESS}-][^${NO_ADDRESS}]*` },
+};
+
+/** What zod refines or rewrites, and its JSON Schema does not say. */
+const KINDS = { unit: "name", http: "url", tcp: "port" } as const;
+const ALL_KINDS = ["unit", "command", "http", "tcp"];
+
+export function schemaAsData(): Json {
+  const untold = new Set(Object.keys(POSIX));
+  const schema = z.toJSONSchema(settingsSchema, {
+    io: "input",
+    override: ({ zodSchema, jsonSchema, path }) => {
+      const { error } = zodSchema._zod.def;
+      const expected = error?.({ code: "invalid_type", input: null, path: [] } as never);
+      if (typeof expected === "string") jsonSchema.description = expected;
+      const place = placeOf(path);
+      const posix = POSIX[place];
+      if (posix) Object.assign(jsonSchema, posix);
+      else if (jsonSchema.pattern !== undefined) throw new Error(`${place}: say its pattern as POSIX too`);
+      untold.delete(place);
+    },
+  }) as Json;
+  if (untold.size > 0) throw new Error(`no such pattern: ${[...untold]}`);
+  const checks = (schema.properties as Record<string, Json>).healthChecks!.additionalProperties as Json;
+  const fields = checks.properties as Record<string, Json>;
+  for (const [kind, field] of Object.entries(KINDS)) {
+    const inner = (fields[kind]!.properties as Record<string, Json>)[field]!;
+    fields[kind] = { anyOf: [inner, fields[kind]], description: inner.description };
+  }
+  checks.oneOf = ALL_KINDS.map((kind) => ({ required: [kind] }));
+  checks.description = `a health check: it needs one of ${ALL_KINDS.join(", ")}, and only one`;
+  return schema;
+}
+
+/** ["properties", "labels", "additionalProperties"] → "labels.*" */
+function placeOf(path: Path): string {
+  return path
+    .filter((name) => name !== "properties")
+    .map((name) =>
+      name === "items" || name === "additionalProperties" ? "*" : name === "propertyNames" ? "name" : name,
+    )
+    .join(".");
+}
+
+if (import.meta.main) {
+  const file = join(import.meta.dirname, "..", "nix", "schema.json");
+  writeFileSync(file, `${JSON.stringify(schemaAsData(), null, 2)}\n`);
+}

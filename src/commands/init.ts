@@ -1,0 +1,116 @@
+/** `bungee init`: writes a template where no flake is, and a pipeline where one is. Never over what stands there. */
+import { stat } from "node:fs/promises";
+import { join } from "node:path";
+import { ConfigurationError, describeError, InterruptedError, UsageError } from "../errors.ts";
+import { openFleet } from "../fleet/fleet.ts";
+import type { Node } from "../fleet/node.ts";
+import { renderError } from "../report/error.ts";
+import { styleOf } from "../report/style.ts";
+import { type Pipeline, remoteOf } from "../templates/forge.ts";
+import { filesOfPipeline, filesOfTemplate, type TemplateFile } from "../templates/template.ts";
+import { inTheWay, writeAll } from "../templates/write.ts";
+import { type InitArguments, initFlags, readInit } from "./init-flags.ts";
+import { renderSteps, stepsOfPipeline, stepsOfTemplate } from "./init-steps.ts";
+import { logOf, logReporter, withReporter } from "./reporting.ts";
+import type { Streams, Verb } from "./verb.ts";
+
+export const initVerb: Verb = {
+  name: "init",
+  describe: "Start a fleet, or give a flake its CI pipeline.",
+  withoutSelectors: null,
+  flags: initFlags,
+  examples: [
+    ["bungee init --template ci", "a fleet that its repository deploys"],
+    ["bungee init --ci gitlab", "in a flake: .gitlab-ci.yml, and what it reads"],
+  ],
+
+  prepare(typed, streams) {
+    const args = readInit(typed);
+    return () => run(args, streams);
+  },
+};
+
+async function run(args: InitArguments, streams: Streams): Promise<number> {
+  const { directory, dryRun } = args;
+  await demandFolder(directory);
+  const work = (await isThere(join(directory, "flake.nix"))) ? await ofFlake(args) : await ofNothing(args);
+  const { files, steps } = work;
+  const existing = await inTheWay(directory, files);
+  if (existing.length > 0) {
+    throw new ConfigurationError(`${existing.join(", ")}: there already, and nothing was written`, {
+      mend: "move it away, or write into another folder (--directory) and take from there what you want",
+    });
+  }
+  if (!dryRun) await writeAll(directory, files);
+  const written = files.map(({ path }) => `${dryRun ? "would write" : "wrote"}  ${join(directory, path)}`);
+  const next = await steps(streams);
+  streams.stdout.write(`${[...written, "", next].join("\n")}\n`);
+  return 0;
+}
+
+interface Work {
+  readonly files: readonly TemplateFile[];
+  /** Asked when all is written. */
+  readonly steps: (streams: Streams) => Promise<string>;
+}
+
+async function ofNothing({ directory, template = "fleet", ci }: InitArguments): Promise<Work> {
+  const pipeline = template === "ci" ? await pipelineOf(directory, ci) : undefined;
+  const files = await filesOfTemplate(template, pipeline);
+  return { files, steps: async () => renderSteps(stepsOfTemplate(template, pipeline)) };
+}
+
+async function ofFlake({ directory, template, ci }: InitArguments): Promise<Work> {
+  if (template !== undefined) {
+    throw new UsageError(
+      `--template ${template} is a flake of its own, and ${join(directory, "flake.nix")} stands there`,
+      {
+        mend: "leave it out to have the pipeline alone, or name an empty folder by --directory",
+      },
+    );
+  }
+  const pipeline = await pipelineOf(directory, ci);
+  if (pipeline === undefined) {
+    throw new UsageError(`${join(directory, "flake.nix")} stands there, and --ci none wants no pipeline beside it`, {
+      mend: "say --ci github, forgejo or gitlab; or name an empty folder by --directory",
+    });
+  }
+  const files = await filesOfPipeline(pipeline);
+  return { files, steps: async (streams) => renderSteps(stepsOfPipeline(pipeline, await nodesOf(directory, streams))) };
+}
+
+/** undefined: none. @throws UsageError where nothing tells which */
+async function pipelineOf(directory: string, ci: InitArguments["ci"]): Promise<Pipeline | undefined> {
+  if (ci !== undefined) return ci === "none" ? undefined : ci;
+  const { host, pipeline } = await remoteOf(directory);
+  if (pipeline !== null) return pipeline;
+  const why = host === null ? "git names no remote" : `the remote ${host} may be any forge`;
+  throw new UsageError(`${why}, and --ci is not given`, { mend: "say --ci github, forgejo, gitlab or none" });
+}
+
+/** For the names in the next steps. A flake that cannot be evaluated has its pipeline all the same, and is told why. */
+async function nodesOf(directory: string, streams: Streams): Promise<readonly Node[] | undefined> {
+  try {
+    const fleet = await withReporter(logReporter(streams, false), (emit, { signal }) =>
+      openFleet({ flake: directory, signal, onLine: logOf(emit) }),
+    );
+    return [...fleet.nodes.values()].filter(({ enable }) => enable);
+  } catch (error) {
+    if (error instanceof InterruptedError) throw error;
+    const lines = renderError(describeError(error), styleOf("stderr"));
+    streams.stderr.write(`${["the fleet's names are not known:", ...lines].join("\n")}\n`);
+    return undefined;
+  }
+}
+
+async function demandFolder(directory: string): Promise<void> {
+  const is = await stat(directory).catch(() => undefined);
+  if (is?.isDirectory()) return;
+  throw new ConfigurationError(`${directory} is no folder`, { mend: "make it first" });
+}
+
+const isThere = (path: string): Promise<boolean> =>
+  stat(path).then(
+    () => true,
+    () => false,
+  );

@@ -1,0 +1,47 @@
+{
+  description = "A fleet of NixOS hosts, deployed with bungee";
+
+  inputs = {
+    nixpkgs.url = "github:NixOS/nixpkgs/nixos-26.05";
+    bungee.url = "github:OWNER/bungee"; # where you have bungee from
+    bungee.inputs.nixpkgs.follows = "nixpkgs";
+  };
+
+  outputs =
+    {
+      self,
+      nixpkgs,
+      bungee,
+    }:
+    let
+      system = "x86_64-linux";
+
+      # A host is a file in hosts/, named as the host is.
+      host =
+        name:
+        nixpkgs.lib.nixosSystem {
+          modules = [
+            bungee.nixosModules.default
+            { networking.hostName = name; }
+            ./modules/base.nix
+            (./hosts + "/${name}.nix")
+          ];
+        };
+    in
+    {
+      nixosConfigurations = nixpkgs.lib.genAttrs [
+        "db"
+        "web1"
+        "web2"
+      ] host;
+
+      # `nix flake check` says what a deployment would refuse.
+      checks.${system} = bungee.lib.checks {
+        pkgs = nixpkgs.legacyPackages.${system};
+        flake = self;
+      };
+
+      # `nix run .#bungee`: the version that flake.lock holds.
+      packages.${system}.bungee = bungee.packages.${system}.default;
+    };
+}

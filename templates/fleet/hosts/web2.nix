@@ -1,0 +1,5 @@
+{
+  imports = [ ../modules/web.nix ];
+
+  bungee.addresses = [ "web2.example.org" ];
+}

@@ -1,0 +1,254 @@
+/** src/activator/metrics.sh under a plain sh, against trees that look like hosts; and nix/metrics.nix, which runs it. */
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import {
+  lutimesSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { describe, it, type TestContext } from "node:test";
+
+const checkout = join(import.meta.dirname, "..", "..");
+const script = join(checkout, "src/activator/metrics.sh");
+const STATES = ["committed", "rolled-back", "rollback-failed", "kept", "cancelled"];
+
+/** A host's root directory. `current`, `booted` and generations name systems, which share what `kernelOf` says. */
+class Tree {
+  readonly root: string;
+  readonly file: string;
+
+  constructor(test: TestContext, hostName = "web1") {
+    this.root = mkdtempSync(join(tmpdir(), "bungee-metrics-"));
+    this.file = join(this.root, "textfiles", "bungee.prom");
+    test.after(() => rmSync(this.root, { recursive: true, force: true }));
+    this.write("proc/sys/kernel/hostname", `${hostName}\n`);
+    mkdirSync(join(this.root, "nix/var/nix/profiles"), { recursive: true });
+    mkdirSync(join(this.root, "run"));
+  }
+
+  write(path: string, text: string): void {
+    mkdirSync(dirname(join(this.root, path)), { recursive: true });
+    writeFileSync(join(this.root, path), text);
+  }
+
+  link(path: string, to: string): void {
+    rmSync(join(this.root, path), { force: true });
+    mkdirSync(dirname(join(this.root, path)), { recursive: true });
+    symlinkSync(to, join(this.root, path));
+  }
+
+  system(name: string, kernel = "6.6"): string {
+    const system = `nix/store/${name}`;
+    this.write(`${system}/nixos-version`, `24.05.${name}`);
+    for (const part of ["kernel", "initrd", "kernel-modules"]) {
+      this.write(`nix/store/${part}-${kernel}`, "");
+      // Two toplevels may link to one kernel by names of their own.
+      this.link(`nix/store/${name}-${part}`, join(this.root, `nix/store/${part}-${kernel}`));
+      this.link(`${system}/${part}`, join(this.root, `nix/store/${name}-${part}`));
+    }
+    return join(this.root, system);
+  }
+
+  host(state: { generations: readonly string[]; profile: number; current: string; booted: string }): this {
+    const at = (system: string) => join(this.root, "nix/store", system);
+    for (const [index, system] of state.generations.entries())
+      this.link(`nix/var/nix/profiles/system-${index + 1}-link`, at(system));
+    this.link("nix/var/nix/profiles/system", `system-${state.profile}-link`);
+    this.link("run/current-system", at(state.current));
+    this.link("run/booted-system", at(state.booted));
+    return this;
+  }
+
+  run(before = ""): { status: number | null; stderr: string } {
+    const argv = ["-c", `${before} exec sh "$@"`, "sh", script, this.file, this.root];
+    return spawnSync("sh", argv, { encoding: "utf8" });
+  }
+
+  /** "name{labels}" → value, without the label that all have. */
+  metrics(): Map<string, string> {
+    assert.deepEqual(
+      { ...this.run(), stdout: "", output: [], pid: 0 },
+      { status: 0, stderr: "", stdout: "", output: [], pid: 0, signal: null },
+    );
+    return parse(readFileSync(this.file, "utf8"));
+  }
+}
+
+function parse(text: string): Map<string, string> {
+  const told = new Set<string>();
+  const lines = text.trimEnd().split("\n");
+  return new Map(
+    lines.flatMap((line): [string, string][] => {
+      const [, about, name = "", rest = ""] = /^# (HELP|TYPE) (\w+) (.+)$/.exec(line) ?? [];
+      if (about === "HELP") told.add(name);
+      if (about === "TYPE") assert.ok(told.has(name) && rest === "gauge", line);
+      if (about !== undefined) return [];
+      const sample = /^(\w+)\{host="((?:[^"\\]|\\.)*)",?(.*)\} (-?\d+)$/.exec(line);
+      assert.ok(sample && told.has(sample[1]!), line);
+      return [[sample[3] ? `${sample[1]}{${sample[3]}}` : sample[1]!, sample[4]!]];
+    }),
+  );
+}
+
+const generations = (of: Map<string, string>) =>
+  ["current", "boot", "booted"].map((which) => Number(of.get(`nixos_${which}_generation`)));
+
+describe("the metrics of a host", () => {
+  it("are equal generations after a switch, and 0 for a test that is in no generation", (test) => {
+    const tree = new Tree(test);
+    for (const name of ["a", "b", "c"]) tree.system(name);
+    tree.host({ generations: ["a", "b"], profile: 2, current: "b", booted: "a" });
+    assert.deepEqual(generations(tree.metrics()), [2, 2, 1]);
+    tree.host({ generations: ["a", "b"], profile: 2, current: "c", booted: "b" });
+    assert.deepEqual(generations(tree.metrics()), [0, 2, 2]);
+    tree.host({ generations: ["a", "b", "c"], profile: 3, current: "b", booted: "b" });
+    assert.deepEqual(generations(tree.metrics()), [2, 3, 2]);
+  });
+
+  it("take the generation of the profile where one system is several", (test) => {
+    const tree = new Tree(test);
+    for (const name of ["a", "b"]) tree.system(name);
+    tree.host({ generations: ["a", "b", "a", "b"], profile: 1, current: "a", booted: "b" });
+    assert.deepEqual(generations(tree.metrics()), [1, 1, 4]);
+  });
+
+  it("count beyond nine, and without a profile", (test) => {
+    const tree = new Tree(test);
+    for (const name of ["a", "b"]) tree.system(name);
+    const many = Array.from({ length: 10 }, () => "b");
+    tree.host({ generations: [...many, "a"], profile: 11, current: "a", booted: "b" });
+    assert.deepEqual(generations(tree.metrics()), [11, 11, 10]);
+    rmSync(join(tree.root, "nix/var/nix/profiles"), { recursive: true });
+    assert.deepEqual(generations(tree.metrics()), [0, 0, 0]);
+  });
+
+  it("want a reboot where the next boot has another kernel, and only there", (test) => {
+    const tree = new Tree(test);
+    for (const name of ["a", "b"]) tree.system(name, "6.6");
+    tree.system("c", "6.12");
+    const wanted = () => tree.metrics().get("nixos_reboot_required");
+    tree.host({ generations: ["a", "b"], profile: 2, current: "b", booted: "a" });
+    assert.equal(wanted(), "0");
+    tree.host({ generations: ["a", "c"], profile: 2, current: "c", booted: "a" });
+    assert.equal(wanted(), "1");
+    tree.host({ generations: ["a", "c"], profile: 2, current: "a", booted: "a" });
+    assert.equal(wanted(), "1", "also when it is not live yet");
+    tree.host({ generations: ["a", "c"], profile: 1, current: "c", booted: "a" });
+    assert.equal(wanted(), "0", "a reboot would end the test");
+    for (const part of ["kernel", "initrd", "kernel-modules"]) {
+      tree.system("d", "6.6");
+      tree.link(`nix/store/d/${part}`, join(tree.root, `nix/store/${part}-6.12`));
+      tree.host({ generations: ["a", "d"], profile: 2, current: "d", booted: "a" });
+      assert.equal(wanted(), "1", part);
+    }
+  });
+
+  it("say when the running system was activated, by the link's own time", (test) => {
+    const tree = new Tree(test);
+    tree.system("a");
+    tree.host({ generations: ["a"], profile: 1, current: "a", booted: "a" });
+    const now = Math.floor(Date.now() / 1000);
+    lutimesSync(join(tree.root, "run/current-system"), now - 5000, now - 5000);
+    const metrics = tree.metrics();
+    assert.equal(metrics.get("nixos_activation_timestamp_seconds"), String(now - 5000));
+    const age = Number(metrics.get("nixos_config_age_seconds"));
+    assert.ok(age >= 5000 && age < 5600, String(age));
+    lutimesSync(join(tree.root, "run/current-system"), now + 90_000, now + 90_000);
+    assert.equal(tree.metrics().get("nixos_config_age_seconds"), "0", "the clock was set back");
+  });
+
+  it("know nothing of a last run where there was none, and no lock", (test) => {
+    const tree = new Tree(test);
+    tree.system("a");
+    const metrics = tree.host({ generations: ["a"], profile: 1, current: "a", booted: "a" }).metrics();
+    assert.deepEqual(
+      [...metrics.keys()].filter((name) => name.startsWith("bungee")),
+      ["bungee_lock_held", "bungee_lock_age_seconds"],
+    );
+    assert.deepEqual([metrics.get("bungee_lock_held"), metrics.get("bungee_lock_age_seconds")], ["0", "0"]);
+    assert.equal(statSync(join(tree.root, "var"), { throwIfNoEntry: false }), undefined, "nothing was made");
+  });
+
+  it("tell how the last run ended, whoever it says it was", (test) => {
+    const tree = new Tree(test);
+    tree.system("a");
+    tree.host({ generations: ["a"], profile: 1, current: "a", booted: "a" });
+    const line = (state: string, ended: string, actor: string) =>
+      `${JSON.stringify({ run: "r1", ended, began: "2026-01-01T00:00:00Z", action: "switch", release: "/nix/store/a", state, why: null, actor })}\n`;
+    const first = line("rolled-back", "2026-01-02T03:04:05Z", "eve");
+    const actor = `eve","state":"cancelled","ended":"1999-01-01T00:00:00Z`;
+    for (const state of STATES) {
+      tree.write("var/lib/bungee/history", first + line(state, "2026-02-03T04:05:06Z", actor));
+      const metrics = tree.metrics();
+      const states = STATES.map((each) => metrics.get(`bungee_last_run_state{action="switch",state="${each}"}`));
+      assert.deepEqual(
+        states,
+        STATES.map((each) => (each === state ? "1" : "0")),
+      );
+      assert.equal(metrics.get("bungee_last_run_timestamp_seconds"), String(Date.UTC(2026, 1, 3, 4, 5, 6) / 1000));
+    }
+    tree.write("var/lib/bungee/history", `${first}{"run":"r2","ended":"2026-`);
+    assert.equal(
+      tree.metrics().get(`bungee_last_run_state{action="switch",state="rolled-back"}`),
+      "1",
+      "half a line is none",
+    );
+  });
+
+  it("tell how long a run has held the host", (test) => {
+    const tree = new Tree(test);
+    tree.system("a");
+    tree.host({ generations: ["a"], profile: 1, current: "a", booted: "a" });
+    tree.write("var/lib/bungee/runs/r1/began", `${new Date(Date.now() - 3_600_000).toISOString().slice(0, 19)}Z\n`);
+    tree.link("var/lib/bungee/current", "runs/r1");
+    const metrics = tree.metrics();
+    assert.equal(metrics.get("bungee_lock_held"), "1");
+    const age = Number(metrics.get("bungee_lock_age_seconds"));
+    assert.ok(age >= 3600 && age < 4200, String(age));
+    tree.write("var/lib/bungee/runs/r1/began", "\n");
+    assert.equal(tree.metrics().get("bungee_lock_age_seconds"), "0", "no time is not midnight");
+  });
+
+  it("have their label values escaped", (test) => {
+    const tree = new Tree(test, `we"b\\1`);
+    tree.system("a");
+    tree.write("nix/store/a/nixos-version", `24.05 "Uakari"\n{x="y"}\\`);
+    tree.host({ generations: ["a"], profile: 1, current: "a", booted: "a" }).metrics();
+    const text = readFileSync(tree.file, "utf8");
+    assert.match(text, /^nixos_current_generation\{host="we\\"b\\\\1"\} 1$/m);
+    assert.match(
+      text,
+      /^nixos_system_info\{host=".*",version="24\.05 \\"Uakari\\"\{x=\\"y\\"\}\\\\",kernel="[^"]+",system="[^"]*\/nix\/store\/a"\} 1$/m,
+    );
+  });
+
+  it("are all in nixos-modules.md", () => {
+    const names = [...readFileSync(script, "utf8").matchAll(/^ +(?:gauge|metric) (\w+) /gm)].map(([, name]) => name);
+    assert.equal(new Set(names).size, 11);
+    const text = readFileSync(join(checkout, "docs/nixos-modules.md"), "utf8");
+    for (const name of names) assert.ok(text.includes(`\n| \`${name}\` |`), name);
+  });
+
+  it("are one file that everybody may read, and that is whole or as it was", (test) => {
+    const tree = new Tree(test);
+    tree.system("a");
+    tree.host({ generations: ["a"], profile: 1, current: "a", booted: "a" });
+    assert.equal(tree.run("umask 077;").status, 0);
+    assert.equal(statSync(tree.file).mode & 0o777, 0o644);
+    assert.equal(statSync(dirname(tree.file)).mode & 0o777, 0o755);
+    writeFileSync(tree.file, "as it was\n");
+    // As on a full disk: no file can be longer than a block.
+    const full = tree.run("trap '' XFSZ; ulimit -f 1;");
+    assert.notEqual(full.status, 0);
+    assert.equal(readFileSync(tree.file, "utf8"), "as it was\n");
+    assert.deepEqual(readdirSync(dirname(tree.file)), ["bungee.prom"]);
+  });
+});

@@ -1,0 +1,244 @@
+/** `bungee init` as a process: what it writes where, what it leaves alone, and what it says to do next. */
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, describe, it } from "node:test";
+import { runLocal } from "../../src/process.ts";
+import { hostOf, remoteOf, urlIn } from "../../src/templates/forge.ts";
+import { TEMPLATES, templateFolder } from "../templates/standins.ts";
+import { host, useFlakes } from "./fleet/flakes.ts";
+import { withoutNix } from "./nix/real-nix.ts";
+
+const MAIN = join(import.meta.dirname, "..", "..", "src", "main.ts");
+const init = (...words: string[]) =>
+  runLocal({ argv: [process.execPath, MAIN, "init", ...words] }, { env: { FORCE_COLOR: undefined, NO_COLOR: "1" } });
+
+const scratch = mkdtempSync(join(tmpdir(), "bungee-init-"));
+after(() => rmSync(scratch, { recursive: true, force: true }));
+let folders = 0;
+const folder = () => {
+  const path = join(scratch, `folder-${++folders}`);
+  mkdirSync(path);
+  return path;
+};
+
+/** Path → text, or where a link leads. */
+function treeOf(path: string): Record<string, string> {
+  const entries = readdirSync(path, { recursive: true, withFileTypes: true }).filter((entry) => !entry.isDirectory());
+  const names = entries.map((entry) => [join(entry.parentPath, entry.name), entry.isFile()] as const);
+  return Object.fromEntries(
+    names.map(([name, is]) => [name.slice(path.length + 1), is ? readFileSync(name, "utf8") : "-> "]),
+  );
+}
+
+const WORKFLOWS = {
+  github: ".github/workflows/fleet.yml",
+  forgejo: ".forgejo/workflows/fleet.yml",
+  gitlab: ".gitlab-ci.yml",
+};
+type Forge = keyof typeof WORKFLOWS;
+const FORGES = Object.keys(WORKFLOWS) as Forge[];
+const only = (forge: Forge | undefined, path: string) =>
+  FORGES.every((each) => each === forge || path !== WORKFLOWS[each]);
+
+describe("where no flake is", () => {
+  for (const template of TEMPLATES) {
+    it(`writes the template ${template} as it is, with the pipeline of one forge`, async () => {
+      for (const forge of template === "ci" ? [...FORGES, undefined] : [undefined]) {
+        const directory = folder();
+        const { code, stdout, stderr } = await init(
+          "--template",
+          template,
+          "--ci",
+          forge ?? "none",
+          "--directory",
+          directory,
+        );
+        assert.deepEqual([code, stderr], [0, ""]);
+        const expected = Object.entries(treeOf(templateFolder(template))).filter(([path]) => only(forge, path));
+        assert.deepEqual(treeOf(directory), Object.fromEntries(expected));
+        for (const [path] of expected) assert.ok(stdout.includes(`wrote  ${join(directory, path)}\n`), path);
+        assert.match(stdout, /^1\. In flake\.nix, say where you have bungee from:$/m);
+        assert.equal(/SIGNING_KEY/.test(stdout), forge !== undefined);
+      }
+    });
+  }
+
+  it("takes a fleet where no template is named", async () => {
+    const directory = folder();
+    assert.equal((await init("--directory", directory)).code, 0);
+    assert.deepEqual(treeOf(directory), treeOf(templateFolder("fleet")));
+  });
+});
+
+describe("what stands there", () => {
+  const refuses = async (directory: string, named: string, ...words: string[]) => {
+    const before = treeOf(directory);
+    const { code, stdout, stderr } = await init("--directory", directory, ...words);
+    assert.deepEqual([code, stdout], [2, ""]);
+    assert.ok(stderr.startsWith(`error: ${named}: there already, and nothing was written\n`), stderr);
+    assert.deepEqual(treeOf(directory), before);
+  };
+
+  it("is never written over, and all of it is named", async () => {
+    const directory = folder();
+    mkdirSync(join(directory, "hosts"));
+    writeFileSync(join(directory, "README.md"), "mine");
+    writeFileSync(join(directory, "hosts", "web1.nix"), "mine");
+    await refuses(directory, "README.md, hosts/web1.nix");
+    await refuses(directory, "README.md, hosts/web1.nix", "--dry-run");
+  });
+
+  it("may be a link that leads nowhere, or out, or a file where a folder is wanted", async () => {
+    const [nowhere, out, file] = [folder(), folder(), folder()];
+    symlinkSync("/does/not/exist", join(nowhere, "README.md"));
+    symlinkSync(folder(), join(out, "hosts"));
+    writeFileSync(join(file, "modules"), "");
+    await refuses(nowhere, "README.md");
+    await refuses(out, "hosts");
+    await refuses(file, "modules");
+  });
+
+  it("stays alone with --dry-run, which says what would be written", async () => {
+    const directory = folder();
+    const { code, stdout } = await init("--dry-run", "--directory", directory);
+    assert.equal(code, 0);
+    assert.deepEqual(treeOf(directory), {});
+    assert.ok(stdout.startsWith(`would write  ${join(directory, "README.md")}\n`), stdout);
+  });
+});
+
+describe("which forge", () => {
+  it("is read from the git remote, of a folder in the repository and of another work tree, too", async () => {
+    const git = (cwd: string, ...words: string[]) => execFileSync("git", words, { cwd, stdio: "ignore" });
+    for (const [url, forge] of [
+      ["git@github.com:octo/fleet.git", "github"],
+      ["https://codeberg.org/octo/fleet", "forgejo"],
+      ["ssh://git@gitlab.example.org:2222/octo/fleet.git", "gitlab"],
+    ] as const) {
+      const repository = folder();
+      git(repository, "init", "--quiet");
+      git(repository, "remote", "add", "other", "https://example.org/x");
+      git(repository, "remote", "add", "origin", url);
+      const below = join(repository, "a", "fleet");
+      mkdirSync(below, { recursive: true });
+      assert.equal((await init("--template", "ci", "--directory", below)).code, 0);
+      assert.ok(WORKFLOWS[forge] in treeOf(below), url);
+      const [name, email] = ["user.name=test", "user.email=test@localhost"];
+      git(repository, "-c", name, "-c", email, "commit", "--quiet", "--allow-empty", "--message", "x");
+      const tree = join(scratch, `tree-of-${forge}`);
+      git(repository, "worktree", "add", "--quiet", tree);
+      assert.equal((await remoteOf(tree)).pipeline, forge);
+    }
+  });
+
+  it("has to be said where nothing tells", async () => {
+    const directory = folder();
+    const { code, stderr } = await init("--template", "ci", "--directory", directory);
+    assert.equal(code, 2);
+    assert.match(
+      stderr,
+      /^error: git names no remote, and --ci is not given\n {2}mend: say --ci github, forgejo, gitlab or none\n/,
+    );
+    execFileSync("git", ["init", "--quiet"], { cwd: directory });
+    execFileSync("git", ["remote", "add", "origin", "git@git.example.org:x"], { cwd: directory });
+    assert.match(
+      (await init("--template", "ci", "--directory", directory)).stderr,
+      /the remote git\.example\.org may be any forge/,
+    );
+    assert.deepEqual(
+      Object.keys(treeOf(directory)).filter((path) => !path.startsWith(".git/")),
+      [],
+    );
+  });
+
+  it("is in the host's name, however the remote is written", () => {
+    for (const [url, expected] of [
+      ["https://user:secret@GitHub.com/x/y", "github.com"],
+      ["git@github.com:x/y.git", "github.com"],
+      ["github.com:x/y", "github.com"],
+      ["ssh://git@[2001:db8::1]:22/x", "[2001:db8::1]"],
+      ["/srv/git/fleet", null],
+      ["../fleet", null],
+      ["", null],
+    ] as const)
+      assert.equal(hostOf(url), expected, url);
+    assert.equal(urlIn('[branch "x"]\n url = a\n[remote "b"]\n\turl = b\n[remote "origin"]\n\turl = c\n'), "c");
+    assert.equal(urlIn('[core]\n bare = false\n[remote "b"]\n\tfetch = x\n'), undefined);
+  });
+});
+
+describe("a command line that makes no sense", () => {
+  for (const [what, words, message] of [
+    ["names hosts", ["web1"], /^error: bungee init chooses no hosts, and web1 stands there/],
+    ["knows another template", ["--template", "feet"], /^error: --template is feet.*did you mean fleet\?/],
+    [
+      "wants a pipeline of what has none",
+      ["--template", "minimal", "--ci", "github"],
+      /^error: the template minimal has no pipeline/,
+    ],
+    ["has an empty folder", ["--directory", ""], /^error: --directory is empty/],
+    ["has a folder that is not there", ["--directory", "/does/not/exist"], /^error: \/does\/not\/exist is no folder/],
+  ] as const) {
+    it(what, async () => {
+      const { code, stdout, stderr } = await init(...words);
+      assert.deepEqual([code, stdout], [2, ""]);
+      assert.match(stderr, message);
+    });
+  }
+});
+
+describe("where a flake is", { skip: withoutNix }, () => {
+  const flakes = useFlakes();
+  const fleet = (name: string) =>
+    flakes.flake(name, {
+      web1: host("web1", '{ bungee = { addresses = [ "web1.example.org" ]; user = "alice"; }; }'),
+      web2: host("web2", "{ bungee.port = 2222; }"),
+      off: host("off", "{ bungee.enable = false; }"),
+    });
+
+  for (const forge of FORGES) {
+    it(`writes the pipeline of ${forge} and what it reads, and speaks of the fleet's own hosts`, async () => {
+      const directory = fleet(`init-${forge}`);
+      const before = treeOf(directory);
+      const { code, stdout, stderr } = await init("--ci", forge, "--directory", directory);
+      assert.equal(code, 0, stderr);
+      const came = Object.entries(treeOf(directory)).filter(([path]) => !(path in before));
+      const expected = Object.entries(treeOf(templateFolder("ci"))).filter(
+        ([path]) => path.startsWith("ci/") || path === WORKFLOWS[forge],
+      );
+      assert.deepEqual(Object.fromEntries(came), Object.fromEntries(expected));
+      assert.match(stdout, /^2\. On web1, web2, make the login/m);
+      assert.match(stdout, /^ {5}# and take bungee\.user out of web1: it comes before ci\/ssh_config$/m);
+      assert.match(
+        stdout,
+        /^ {5}ssh-keyscan -t ed25519 web1\.example\.org >ci\/known_hosts\n {5}ssh-keyscan -t ed25519 -p 2222 web2 >>ci\/known_hosts$/m,
+      );
+      assert.match(stdout, forge === "gitlab" ? /^ {5}DEPLOY_KEY +deploy_key$/m : /^ {5}DEPLOY_SSH_KEY +deploy_key$/m);
+    });
+  }
+
+  it("writes it beside a flake that cannot be evaluated, too, and says why it knows no names", async () => {
+    const directory = folder();
+    writeFileSync(join(directory, "flake.nix"), "{ outputs = ");
+    const { code, stdout, stderr } = await init("--ci", "github", "--directory", directory);
+    assert.equal(code, 0, stderr);
+    assert.match(stderr, /the fleet's names are not known:\nerror: .*syntax error/s);
+    assert.match(stdout, /ssh-keyscan -t ed25519 web1\.example\.org >ci\/known_hosts/);
+    assert.ok(WORKFLOWS.github in treeOf(directory));
+  });
+
+  it("takes no template, and refuses to do nothing", async () => {
+    const directory = fleet("init-none");
+    const before = treeOf(directory);
+    const template = await init("--template", "fleet", "--directory", directory);
+    assert.deepEqual([template.code, template.stdout], [2, ""]);
+    assert.match(template.stderr, /--template fleet is a flake of its own, and .*flake\.nix stands there/);
+    const none = await init("--ci", "none", "--directory", directory);
+    assert.equal(none.code, 2);
+    assert.match(none.stderr, /--ci none wants no pipeline beside it/);
+    assert.deepEqual(treeOf(directory), before);
+  });
+});
