@@ -12,6 +12,7 @@ const SCRIPTS = {
   demo: "scripts/demo.ts",
   bench: "scripts/bench.ts",
   picture: "scripts/picture.ts",
+  chaos: "test/chaos/main.ts",
   lab: "test/lab/cli.ts",
 };
 
