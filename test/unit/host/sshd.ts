@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { sandboxCgroup } from "../../lab/sandbox.ts";
 
-const SSHD = ["/usr/sbin/sshd", "/run/current-system/sw/bin/sshd"].find(exists);
+export const SSHD = ["/usr/sbin/sshd", "/run/current-system/sw/bin/sshd"].find(exists);
 
 /** Why tests with an sshd cannot run here; false when they can. */
 export const noSshd: string | false = SSHD
