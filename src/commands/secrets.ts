@@ -56,8 +56,9 @@ export function askSecret(question: string, { stdin, stderr }: Streams, signal: 
     };
     if (signal.aborted) return cancel();
     signal.addEventListener("abort", cancel, { once: true });
-    stderr.write(clean(question));
+    // Before the question: whoever answers at once must not see the answer.
     stdin.setRawMode?.(true);
+    stderr.write(clean(question));
     stdin.on("data", take).once("end", cancel);
     stdin.resume();
   });

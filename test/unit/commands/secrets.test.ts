@@ -65,16 +65,20 @@ test("no more than a kilobyte is taken", async () => {
   assert.equal((await typed("x".repeat(5000), "\r"))[0]?.length, 1024);
 });
 
-test("the terminal's echo is off while it is typed, and on again after", async () => {
+test("the terminal's echo is off before the question is there to be answered, and on again after", async () => {
   const streams = fakeStreams({ terminal: true });
-  const modes: boolean[] = [];
-  streams.stdin.setRawMode = (mode) => {
-    modes.push(mode);
+  const modes: { echo: boolean; said: string }[] = [];
+  streams.stdin.setRawMode = (raw) => {
+    modes.push({ echo: !raw, said: streams.said });
     return streams.stdin;
   };
   const answer = askSecret("Password: ", streams, never);
-  assert.deepEqual(modes, [true]);
+  assert.deepEqual(modes, [{ echo: false, said: "" }]);
+  assert.equal(streams.said, "Password: ");
   streams.type("x\r");
   await answer;
-  assert.deepEqual(modes, [true, false]);
+  assert.deepEqual(
+    modes.map(({ echo }) => echo),
+    [false, true],
+  );
 });
