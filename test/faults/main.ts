@@ -1,11 +1,11 @@
 /**
  * Shows that the tests of the pitfalls can fail: puts each fault into a copy of the checkout, and runs the test that must catch it.
  *
- *     node test/faults/main.ts [--only P4 | --only 'no lock'] …
+ *     node test/faults/main.ts [--only P4 | --only 'no lock'] … [--parallel 3]
  *
- * Prints a table; exit code 1 if a fault survives. Takes a minute for each fault.
+ * Prints a table; exit code 1 if a fault survives. Takes a minute for each fault, most of it waiting for hosts.
  */
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { run } from "node:test";
@@ -18,9 +18,14 @@ import { FAULTS, type Fault } from "./faults.ts";
 const checkout = join(import.meta.dirname, "..", "..");
 const TIMEOUT_MS = 10 * 60_000;
 
-const { only } = parseArgs({ options: { only: { type: "string", multiple: true } } }).values;
+const { only, parallel } = parseArgs({
+  options: { only: { type: "string", multiple: true }, parallel: { type: "string", default: "3" } },
+}).values;
 const chosen = FAULTS.filter(({ pitfall, what }) => !only || only.includes(pitfall) || only.includes(what));
-if (chosen.length === 0) {
+if (!/^[1-9]\d?$/.test(parallel)) {
+  console.error(`--parallel ${parallel}: how many faults to try at once, from 1 to 99`);
+  process.exitCode = 2;
+} else if (chosen.length === 0) {
   console.error(`no fault for ${only}: there are ${[...new Set(FAULTS.map(({ pitfall }) => pitfall))].join(", ")}`);
   process.exitCode = 2;
 } else if (sandboxCgroup() === undefined) {
@@ -34,20 +39,27 @@ if (chosen.length === 0) {
 }
 
 async function tryAll(): Promise<number> {
-  const copy = mkdtempSync(join(tmpdir(), "bungee-faults-"));
+  const copies = mkdtempSync(join(tmpdir(), "bungee-faults-"));
+  const waiting = chosen.values();
+  let survivors = 0;
   try {
-    await copyCheckout(copy);
     console.log("| | fault put in | caught by |\n|---|---|---|");
-    let survivors = 0;
-    for (const fault of chosen) {
-      const complaint = await tryOne(copy, fault);
-      if (complaint === undefined) survivors++;
-      console.log(`| ${fault.pitfall} | ${fault.what} | ${complaint ?? "SURVIVED"} |`);
-    }
+    await Promise.all(
+      Array.from({ length: Math.min(Number(parallel), chosen.length) }, async (_, index) => {
+        const copy = join(copies, String(index));
+        mkdirSync(copy);
+        await copyCheckout(copy);
+        for (const fault of waiting) {
+          const complaint = await tryOne(copy, fault);
+          if (complaint === undefined) survivors++;
+          console.log(`| ${fault.pitfall} | ${fault.what} | ${complaint ?? "SURVIVED"} |`);
+        }
+      }),
+    );
     console.log(`\n${chosen.length} faults, ${survivors} survived`);
     return survivors > 0 ? 1 : 0;
   } finally {
-    rmSync(copy, { recursive: true, force: true });
+    rmSync(copies, { recursive: true, force: true });
   }
 }
 

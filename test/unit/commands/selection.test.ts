@@ -4,35 +4,18 @@ import { stripVTControlCharacters } from "node:util";
 import { choose, chooseOrAsk } from "../../../src/commands/selection.ts";
 import { EvaluationError, InterruptedError } from "../../../src/errors.ts";
 import type { Fleet } from "../../../src/fleet/fleet.ts";
-import type { Node } from "../../../src/fleet/node.ts";
+import { readSettings } from "../../../src/fleet/settings.ts";
 import { type FakeStreams, fakeStreams } from "./streams.ts";
-
-const node = (name: string, labels: Record<string, string> = {}, enable = true): Node => ({
-  name,
-  hostName: name,
-  addresses: [name],
-  labels,
-  after: [],
-  enable,
-  build: "local",
-  ssh: "auto",
-  sshOptions: {},
-  elevation: "auto",
-  substituteOnTarget: false,
-  requireSignature: false,
-  activation: { timeout: 240, allowFailedUnits: false },
-  confirmation: { timeout: 30, retryEvery: 1 },
-  healthChecks: {},
-  rollback: { enable: true },
-  reboot: { allow: true, timeout: 600 },
-  profile: null,
-});
 
 /** What openFleet gives, as far as choosing looks at it. */
 function fleetOf(named: string | null = null): Fleet {
-  const nodes = new Map(
-    [node("db1", { role: "db" }), node("web1", { role: "web" }), node("old", {}, false)].map((one) => [one.name, one]),
-  );
+  const settings = {
+    db1: { labels: { role: "db" } },
+    web1: { labels: { role: "web" } },
+    old: { enable: false },
+  };
+  const raw = Object.entries(settings).map(([name, bungee]) => [name, { hostName: name, bungee }] as const);
+  const nodes = readSettings({ names: Object.keys(settings), output: {}, nodes: new Map(raw) });
   const broken = new Map([["bad", new EvaluationError("bad does not evaluate", { mend: "mend it" })]]);
   const readable = [...nodes.values()].map(({ name, labels, enable }) => ({ name, labels, enable }));
   const candidates = [...readable, { name: "bad", labels: null, enable: true }];
