@@ -63,8 +63,8 @@ age() { # SECONDS
 # Fails where that is no time; to `date` nothing is today's midnight.
 seconds_of() { [ -n "$1" ] && date -d "$1" +%s 2>/dev/null; }
 
-field() { # NAME; of a line of the history: in a value, each quote has a backslash before it
-  printf '%s\n' "$last" | sed -n "s/.*[{,]\"$1\":\"\([^\"\\\\]*\)\".*/\1/p"
+field() { # NAME LINE; of the history: in a value, each quote has a backslash before it
+  printf '%s\n' "$2" | sed -n "s/.*[{,]\"$1\":\"\([^\"\\\\]*\)\".*/\1/p"
 }
 
 systems() {
@@ -93,18 +93,35 @@ lock() {
   gauge bungee_lock_age_seconds 'Seconds since that run began, 0 without one.' "$held_for"
 }
 
-# Nothing where there never was a run.
-last_run() {
-  last=$(grep '"state":"' "$state/history" 2>/dev/null | tail -n 1)
-  outcome=$(field state) ended=$(seconds_of "$(field ended)") || ended=
-  [ -n "$outcome" ] && [ -n "$ended" ] || return 0
-  metric bungee_last_run_state gauge 'How the last run of bungee ended: 1 for that state, 0 for the others.'
-  for each in committed rolled-back rollback-failed kept cancelled; do
-    is=0
-    [ "$each" != "$outcome" ] || is=1
-    printf 'bungee_last_run_state{host=%s,action=%s,state="%s"} %s\n' "$host" "$(quoted "$(field action)")" "$each" $is
+# The history's last whole line for the system, and for each profile besides it, behind the labels that say which: a line that names no
+# profile is about the system.
+last_lines() {
+  sed -n '/[{,]"state":".*}$/{
+    s/.*,"profile":"\([^"\\]*\)","user":"\([^"\\]*\)"}$/profile="\1",user="\2" &/p
+    t
+    s/^/profile="",user="" /p
+  }' "$state/history" 2>/dev/null | tac | sort -s -u -t ' ' -k 1,1
+}
+
+# Nothing of what there never was a run of.
+last_runs() {
+  runs=$(last_lines | while read -r of line; do
+    outcome=$(field state "$line") ended=$(field ended "$line")
+    [ -z "$outcome" ] || ! seconds=$(seconds_of "$ended") || printf '%s %s %s %s\n' "$of" "$outcome" "$(field action "$line")" "$seconds"
+  done)
+  [ -n "$runs" ] || return 0
+  metric bungee_last_run_state gauge 'How the last run of bungee ended: 1 for that state, 0 for the others; of the system, and of each profile besides it.'
+  printf '%s\n' "$runs" | while read -r of outcome action _; do
+    for each in committed rolled-back rollback-failed kept cancelled; do
+      is=0
+      [ "$each" != "$outcome" ] || is=1
+      printf 'bungee_last_run_state{host=%s,%s,action=%s,state="%s"} %s\n' "$host" "$of" "$(quoted "$action")" "$each" $is
+    done
   done
-  gauge bungee_last_run_timestamp_seconds 'When the last run of bungee ended.' "$ended"
+  metric bungee_last_run_timestamp_seconds gauge 'When the last run of bungee ended.'
+  printf '%s\n' "$runs" | while read -r of _ _ seconds; do
+    printf 'bungee_last_run_timestamp_seconds{host=%s,%s} %s\n' "$host" "$of" "$seconds"
+  done
 }
 
 host=$(quoted "$(cat "$root/proc/sys/kernel/hostname")")
@@ -112,7 +129,7 @@ if [ "$file" = - ]; then
   echo '# BEGIN'
   systems
   lock
-  last_run
+  last_runs
   echo '# EOF'
   exit
 fi
@@ -121,5 +138,5 @@ mkdir -p "$(dirname "$file")" || exit
 new=$file.new.$$
 trap 'rm -f "$new"' EXIT
 trap 'exit 1' HUP INT TERM
-text=$(systems; lock; last_run)
+text=$(systems; lock; last_runs)
 printf '%s\n' "$text" >"$new" && chmod 644 "$new" && mv -fT "$new" "$file"

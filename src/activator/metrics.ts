@@ -22,9 +22,18 @@ export const FAMILIES: readonly Family[] = [
 ].map(([, one, other, help = ""]) => ({ name: (one ?? other)!, help }));
 
 const NAMES: ReadonlySet<string> = new Set(FAMILIES.map(({ name }) => name));
-const LABELS: ReadonlySet<string> = new Set(["host", "version", "kernel", "system", "action", "state"]);
-/** Bytes. A host says some 3 KiB. */
-const LONGEST_ANSWER = 64 * 1024;
+const LABELS: ReadonlySet<string> = new Set([
+  "host",
+  "version",
+  "kernel",
+  "system",
+  "profile",
+  "user",
+  "action",
+  "state",
+]);
+/** Bytes. A host says some 3 KiB, and another KiB for each profile that was ever deployed to it. */
+const LONGEST_ANSWER = 256 * 1024;
 const LONGEST_VALUE = 1024;
 
 /** @throws ConnectionLostError | ProtocolError | RefusedError | the signal's reason */

@@ -4,6 +4,7 @@ import { cp, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, test } from "node:test";
 import { type SystemSpec, writeFleet } from "../systems/fleet.ts";
+import { readExposition } from "../unit/report/exposition.ts";
 import { type Deployment, finish, MAIN, Scene, skip } from "./scene.ts";
 
 const FOLDER = "/root/deploy-rs-fleet";
@@ -143,6 +144,22 @@ describe("a flake of deploy-rs", { skip }, () => {
       const deployed = await deploy(scene, "web1.system");
       assert.deepEqual([deployed.code, kinds(deployed)], [1, { web1: "rolled-back" }], all(deployed));
       assert.deepEqual(await web1.triple(), before);
+    });
+
+    await t.test("Prometheus is told of each of them how its last run ended", async () => {
+      const { code, stdout, stderr } = await scene.deployer.run(["node", MAIN, "metrics", "web1"], { cwd: FOLDER });
+      assert.equal(code, 0, stderr);
+      const ended = [...readExposition(stdout)].flatMap(([series, value]) => {
+        const [, profile, state, user] =
+          /^bungee_last_run_state\{.*,profile="(.*)",state="(.*)",user="(.*)"\}$/.exec(series) ?? [];
+        return value === 1 && state !== undefined ? [`${profile} ${user} ${state}`.trim()] : [];
+      });
+      assert.deepEqual(ended.sort(), [
+        "home alice committed",
+        "rolled-back",
+        "shared root committed",
+        "site root rolled-back",
+      ]);
     });
 
     await t.test("a dry activation runs what the profile has for it, and changes nothing", async () => {

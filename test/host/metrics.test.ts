@@ -46,7 +46,7 @@ for (const release of ["bookworm", "trixie"] as const) {
 
     await runs.commit(runs.request(next));
     await tells(
-      'bungee_last_run_state{host="web1",action="switch",state="committed"} 1',
+      'bungee_last_run_state{host="web1",profile="",user="",action="switch",state="committed"} 1',
       'nixos_current_generation{host="web1"} 2',
       'nixos_boot_generation{host="web1"} 2',
       'bungee_lock_held{host="web1"} 0',

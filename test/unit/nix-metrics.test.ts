@@ -15,6 +15,7 @@ import {
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { describe, it, type TestContext } from "node:test";
+import { parseMetrics } from "../../src/activator/metrics.ts";
 
 const checkout = join(import.meta.dirname, "..", "..");
 const script = join(checkout, "src/activator/metrics.sh");
@@ -177,29 +178,82 @@ describe("the metrics of a host", () => {
     assert.equal(statSync(join(tree.root, "var"), { throwIfNoEntry: false }), undefined, "nothing was made");
   });
 
+  const line = (state: string, ended: string, of: { actor?: string; profile?: string; user?: string } = {}) => {
+    const { actor = "eve", ...profile } = of;
+    const run = { run: "r1", ended, began: "2026-01-01T00:00:00Z", action: "switch", release: "/nix/store/a" };
+    return `${JSON.stringify({ ...run, state, why: null, actor, ...profile })}\n`;
+  };
+  const timestamp = (ended: string) => String(Date.parse(ended) / 1000);
+  /** Of each profile that was ever deployed, and of the system: how its last run ended, and when. */
+  const lastRuns = (tree: Tree) => {
+    const runs: Record<string, readonly (string | undefined)[]> = {};
+    const metrics = tree.metrics();
+    for (const [series, value] of metrics) {
+      const [, of, state = ""] = /^bungee_last_run_state\{(.*),action="switch",state="(.*)"\}$/.exec(series) ?? [];
+      if (of === undefined) continue;
+      const time = metrics.get(`bungee_last_run_timestamp_seconds{${of}}`);
+      if (value === "1") runs[of] = [state, time];
+      else assert.deepEqual([value, STATES.includes(state)], ["0", true], series);
+    }
+    assert.equal([...metrics.keys()].filter((series) => /last_run_state/.test(series)).length % STATES.length, 0);
+    return runs;
+  };
+
   it("tell how the last run ended, whoever it says it was", (test) => {
     const tree = new Tree(test);
     tree.system("a");
     tree.host({ generations: ["a"], profile: 1, current: "a", booted: "a" });
-    const line = (state: string, ended: string, actor: string) =>
-      `${JSON.stringify({ run: "r1", ended, began: "2026-01-01T00:00:00Z", action: "switch", release: "/nix/store/a", state, why: null, actor })}\n`;
-    const first = line("rolled-back", "2026-01-02T03:04:05Z", "eve");
-    const actor = `eve","state":"cancelled","ended":"1999-01-01T00:00:00Z`;
+    const first = line("rolled-back", "2026-01-02T03:04:05Z");
+    const actor = `eve","state":"cancelled","ended":"1999-01-01T00:00:00Z","profile":"p","user":"u"}`;
     for (const state of STATES) {
-      tree.write("var/lib/bungee/history", first + line(state, "2026-02-03T04:05:06Z", actor));
-      const metrics = tree.metrics();
-      const states = STATES.map((each) => metrics.get(`bungee_last_run_state{action="switch",state="${each}"}`));
-      assert.deepEqual(
-        states,
-        STATES.map((each) => (each === state ? "1" : "0")),
-      );
-      assert.equal(metrics.get("bungee_last_run_timestamp_seconds"), String(Date.UTC(2026, 1, 3, 4, 5, 6) / 1000));
+      tree.write("var/lib/bungee/history", first + line(state, "2026-02-03T04:05:06Z", { actor }));
+      assert.deepEqual(lastRuns(tree), { 'profile="",user=""': [state, timestamp("2026-02-03T04:05:06Z")] });
     }
-    tree.write("var/lib/bungee/history", `${first}{"run":"r2","ended":"2026-`);
-    assert.equal(
-      tree.metrics().get(`bungee_last_run_state{action="switch",state="rolled-back"}`),
-      "1",
-      "half a line is none",
+    const blog = line("kept", "2026-01-01T00:00:00Z", { profile: "blog", user: "alice" });
+    const before = {
+      'profile="",user=""': ["rolled-back", timestamp("2026-01-02T03:04:05Z")],
+      'profile="blog",user="alice"': ["kept", timestamp("2026-01-01T00:00:00Z")],
+    };
+    const halves = ['{"run":"r2"', '"ended":"2026-03-03T04:05:06Z","state":"committed"', '"profile":"p","user":"u"'];
+    for (const half of halves.map((_, index) => halves.slice(0, index + 1).join(","))) {
+      tree.write("var/lib/bungee/history", first + blog + half);
+      assert.deepEqual(lastRuns(tree), before, "half a line is none");
+      tree.write("var/lib/bungee/history", blog + half + first);
+      assert.deepEqual(lastRuns(tree), before, "and takes none with it");
+    }
+  });
+
+  it("tell how the last run of the system ended and that of each profile, whichever came after it", (test) => {
+    const tree = new Tree(test);
+    tree.system("a");
+    tree.host({ generations: ["a"], profile: 1, current: "a", booted: "a" });
+    const blog = { profile: "blog", user: "alice" };
+    tree.write(
+      "var/lib/bungee/history",
+      [
+        line("committed", "2026-01-01T00:00:00Z"),
+        line("rolled-back", "2026-01-02T00:00:00Z", { profile: "blog", user: "root" }),
+        line("rolled-back", "2026-01-03T00:00:00Z"),
+        line("rolled-back", "2026-01-04T00:00:00Z", blog),
+        line("kept", "2026-01-05T00:00:00Z", { profile: "Site", user: "alice" }),
+        line("committed", "2026-01-06T00:00:00Z", blog),
+      ].join(""),
+    );
+    assert.deepEqual(lastRuns(tree), {
+      'profile="",user=""': ["rolled-back", timestamp("2026-01-03T00:00:00Z")],
+      'profile="Site",user="alice"': ["kept", timestamp("2026-01-05T00:00:00Z")],
+      'profile="blog",user="alice"': ["committed", timestamp("2026-01-06T00:00:00Z")],
+      'profile="blog",user="root"': ["rolled-back", timestamp("2026-01-02T00:00:00Z")],
+    });
+    const read = parseMetrics(`# BEGIN\n${readFileSync(tree.file, "utf8")}# EOF\n`) ?? [];
+    const told = read.filter(({ name }) => name.startsWith("bungee_last_run_"));
+    assert.equal(told.length, 4 * (STATES.length + 1), "and the deployer reads each of them");
+
+    tree.write("var/lib/bungee/history", line("committed", "2026-01-01T00:00:00Z", blog));
+    assert.deepEqual(
+      Object.keys(lastRuns(tree)),
+      ['profile="blog",user="alice"'],
+      "nothing of a system that never was",
     );
   });
 
