@@ -72,6 +72,7 @@ let
       fits =
         any (type: isOf.${type} value) types
         && (schema ? enum -> elem value schema.enum)
+        && (schema ? const -> value == schema.const)
         && (isNumber value -> value >= schema.minimum or value && value <= schema.maximum or value)
         && (isNumber value && schema ? exclusiveMinimum -> value > schema.exclusiveMinimum)
         && (isList value -> length value >= schema.minItems or 0)
@@ -90,6 +91,8 @@ let
         in
         if properties ? ${name} then
           errorsOf properties.${name} place value.${name}
+        else if others == true then
+          [ ]
         else if others == false then
           [ "${place}: no such setting (it is ${show value.${name}}); there are ${concatStringsSep ", " (attrNames properties)}" ]
         else if badName then
@@ -104,7 +107,9 @@ let
         else
           [ ];
     in
-    if schema ? anyOf then
+    if schema == false then
+      [ "${at}: cannot be set" ]
+    else if schema ? anyOf then
       let
         ofItsType = filter (choice: isOf.${choice.type} value) schema.anyOf;
       in
@@ -114,7 +119,13 @@ let
     else if inside == [ ] && schema ? oneOf && length matching != 1 then
       wrong
     else
-      inside;
+      inside
+      ++ (
+        if schema ? not && errorsOf schema.not at value == [ ] then
+          [ "${at}: ${show value} is not ${schema.not.description}" ]
+        else
+          [ ]
+      );
 in
 {
   schema,

@@ -8,6 +8,7 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
+import { FROM_HERE } from "../src/fleet/health-checks.ts";
 import { SSH_OPTIONS, settingsSchema } from "../src/fleet/schema.ts";
 
 type Json = Record<string, unknown>;
@@ -37,6 +38,15 @@ const POSIX: Readonly<Record<string, Json>> = {
   "healthChecks.*.tcp.address": { posixPattern: `[^${NO_ADDRESS}-][^${NO_ADDRESS}]*` },
 };
 
+/** A URL that leads to whoever asks: localhost, 127/8, 0.0.0.0, ::1, ::, and those of IPv4 in IPv6. */
+const leadsToAsker = (closing: string) =>
+  `[Hh][Tt][Tt][Pp][Ss]?://(${[
+    "([A-Za-z0-9_.-]*[.])?[Ll][Oo][Cc][Aa][Ll][Hh][Oo][Ss][Tt][.]?",
+    "127([.][0-9]+){1,3}[.]?|0+([.]0+){0,3}[.]?",
+    `[[][0:]*:(0{0,3}1|[0:]*)${closing}`,
+    `[[][0:]*:[Ff]{4}:(127([.][0-9]+){3}|0([.]0){3}|7[Ff][0-9A-Fa-f]{2}:[0-9A-Fa-f]{1,4}|0{1,4}:0{1,4})${closing}`,
+  ].join("|")})(:[0-9]*)?([/?#](.|\n)*)?`;
+
 /** What zod refines or rewrites, and its JSON Schema does not say. */
 const KINDS = { unit: "name", http: "url", tcp: "port" } as const;
 const ALL_KINDS = ["unit", "command", "http", "tcp"];
@@ -63,6 +73,18 @@ export function schemaAsData(): Json {
     const inner = (fields[kind]!.properties as Record<string, Json>)[field]!;
     fields[kind] = { anyOf: [inner, fields[kind]], description: inner.description };
   }
+  const url = { type: "string", pattern: `^${leadsToAsker("\\]")}$`, posixPattern: leadsToAsker("]") };
+  const [alone, whole] = fields.http!.anyOf as [Json, Json];
+  fields.http!.anyOf = [{ ...alone, not: { ...url, description: FROM_HERE } }, whole];
+  // Asked by the deployer, and of whom the URL says.
+  const from = { type: "string", const: "deployer" };
+  whole.not = {
+    type: "object",
+    properties: { url, from, address: false },
+    required: ["url"],
+    additionalProperties: true,
+    description: FROM_HERE,
+  };
   checks.oneOf = ALL_KINDS.map((kind) => ({ required: [kind] }));
   checks.description = `a health check: it needs one of ${ALL_KINDS.join(", ")}, and only one`;
   return schema;

@@ -1,4 +1,5 @@
 /** What makes a host well, as a node's settings say it. The NixOS module (nix/) says the same. */
+import { BlockList, isIPv4 } from "node:net";
 import { z } from "zod";
 import { address, group, isSet, oneOf, port, seconds, text, timeout, whole } from "./fields.ts";
 
@@ -44,7 +45,7 @@ const UNIT = 'the name of a unit, as in "nginx.service"';
 const LONGEST_COMMAND = 64 * 1024;
 const COMMAND = "a shell command of at most 64 KiB";
 const URL_EXPECTED = "an http or https URL, without a user or password";
-const FROM_HERE =
+export const FROM_HERE =
   'a URL that leads to the host: asked by the deployer, it leads to the deployer itself; set from = "host"';
 const CONTAINS = "a text of one line";
 const NAME = "a health check's name: letters, digits, and any of . _ -";
@@ -64,7 +65,7 @@ const checkSchema = group({
     contains: text(CONTAINS, /^[^\p{Cc}]{1,1000}$/u).optional(),
     address: address.optional(),
     from,
-  }).refine((http) => http.from === "host" || http.address !== undefined || !isLoopback(http.url), {
+  }).refine((http) => http.from === "host" || http.address !== undefined || !leadsToAsker(http.url), {
     error: FROM_HERE,
     path: ["url"],
   }),
@@ -132,8 +133,20 @@ function isHttp(value: string): boolean {
   return username === "" && password === "";
 }
 
-const isLoopback = (url: string) =>
-  isHttp(url) && /^(localhost|.*\.localhost|127\..*|\[::1\])$/.test(new URL(url).hostname);
+/** Addresses of whoever connects to them; an IPv4 one in IPv6's clothes is found as well. */
+const OWN = new BlockList();
+OWN.addSubnet("127.0.0.0", 8);
+OWN.addAddress("0.0.0.0");
+OWN.addAddress("::", "ipv6");
+OWN.addAddress("::1", "ipv6");
+
+/** In a URL, each address is spelt in one way only: 127.1 and 0x7f000001 are 127.0.0.1. */
+function leadsToAsker(url: string): boolean {
+  if (!isHttp(url)) return false;
+  const { hostname } = new URL(url);
+  if (hostname.startsWith("[")) return OWN.check(bare(hostname)!, "ipv6");
+  return isIPv4(hostname) ? OWN.check(hostname) : /^(.*\.)?localhost\.?$/.test(hostname);
+}
 
 /** An IPv6 address needs its brackets only in a URL. */
 const bare = (address: string | undefined): string | null => address?.replace(/^\[(.*)\]$/, "$1") ?? null;

@@ -4,8 +4,10 @@ import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it } from "node:test";
+import { isDeepStrictEqual } from "node:util";
 import { schemaAsData } from "../../scripts/schema.ts";
 import { checkSettings } from "../../src/fleet/schema.ts";
+import { LEAD_AWAY, LEAD_HERE, LEAD_HERE_ODDLY } from "./fleet/urls.ts";
 
 const nix = join(import.meta.dirname, "..", "..", "nix");
 
@@ -73,6 +75,7 @@ const WRONG: readonly unknown[] = [
   { healthChecks: { a: { http: { url: "http://a", contains: "a\nb" } } } },
   { healthChecks: { a: { http: { url: "http://a", contains: "" } } } },
   { healthChecks: { a: { http: { url: "http://a", from: "me" } } } },
+  { healthChecks: { a: { http: { url: "http://localhost", status: 99 } } } },
   { healthChecks: { a: { tcp: 0 } } },
   { healthChecks: { a: { tcp: { port: 22, address: "a b" } } } },
   { healthChecks: { a: { tcp: 22, retries: -1 } } },
@@ -81,7 +84,7 @@ const WRONG: readonly unknown[] = [
 /** Only the deployer knows better: what no POSIX expression says. */
 const ONLY_AT_DEPLOY: readonly unknown[] = [
   { healthChecks: { a: { http: "https://user:password@web1/" } } },
-  { healthChecks: { a: { http: "http://localhost/" } } },
+  { healthChecks: { a: { http: LEAD_HERE_ODDLY[0] } } },
   { healthChecks: { a: { http: "https://[1/" } } },
   { node: "a".repeat(300) },
 ];
@@ -114,9 +117,7 @@ describe("nix/schema.json", () => {
 
 describe("nix/validate.nix", () => {
   const sample = [...RIGHT, ...WRONG, ...ONLY_AT_DEPLOY];
-  const said = evaluate(`
-    map (value: import ${nix}/validate.nix { schema = builtins.fromJSON (builtins.readFile ${nix}/schema.json); at = "x"; inherit value; })
-      (builtins.fromJSON ${nixString(JSON.stringify(sample))})`) as string[][];
+  const said = validated(sample);
 
   for (const [index, value] of sample.entries()) {
     it(`${index < RIGHT.length ? "takes" : "judges"} ${JSON.stringify(value).slice(0, 100)}`, () => {
@@ -133,15 +134,48 @@ describe("nix/validate.nix", () => {
     const characters = [..."aZ09._-/@:%[]$ +=,\\\"'\n\tüßé日🙂~^`{}|()*?!#&<>;\u0001"];
     const texts = characters.flatMap((one) => [one, `a${one}`, `${one}a`, `a${one}a`]);
     const values = TEXTS.flatMap((at) => texts.map(at));
-    const refused = evaluate(`
-      map (value: import ${nix}/validate.nix { schema = builtins.fromJSON (builtins.readFile ${nix}/schema.json); at = "x"; inherit value; } != [ ])
-        (builtins.fromJSON ${nixString(JSON.stringify(values))})`) as boolean[];
+    const refused = validated(values).map((errors) => errors.length > 0);
     const taken = values.map((value) => checkSettings("x", value).errors.length === 0);
     assert.deepEqual(
       values.filter((_, index) => taken[index] && refused[index]),
       [],
     );
     assert.ok(refused.filter((each) => each).length > values.length / 3, "and most of what it does not take");
+  });
+
+  it("says of a URL that leads to who asks what a deployment says, and of no other", () => {
+    const ways = (url: string): readonly unknown[] => [
+      url,
+      { url, from: "deployer", status: 204 },
+      { url, address: null },
+      { url, from: "host", contains: "x" },
+      { url, address: "10.0.0.1" },
+    ];
+    const urls = [...LEAD_HERE, ...LEAD_HERE_ODDLY, ...LEAD_AWAY];
+    const values = urls.flatMap(ways).map((http) => ({ healthChecks: { a: { http } } }));
+    const said = validated(values);
+    const wrong = values.filter((value, index) => {
+      const deploys = checkSettings("x", value).errors;
+      const oddly = LEAD_HERE_ODDLY.some((url) => JSON.stringify(value).includes(JSON.stringify(url)));
+      assert.equal(
+        deploys.length,
+        index % 5 < 3 && index < 5 * (urls.length - LEAD_AWAY.length) ? 1 : 0,
+        "the table itself",
+      );
+      const why = (errors: readonly string[]) => errors.map((error) => error.replace(/^.* is not /, ""));
+      return !isDeepStrictEqual(why(said[index]!), oddly ? [] : why(deploys));
+    });
+    assert.deepEqual(wrong, []);
+  });
+
+  it("has that in an expression for others too, who know no POSIX", () => {
+    const [, pattern = ""] =
+      /"pattern": ("\^\[Hh\].*\[Tt\].*")/.exec(readFileSync(join(nix, "schema.json"), "utf8")) ?? [];
+    const expression = new RegExp(JSON.parse(pattern), "u");
+    assert.deepEqual(
+      [...LEAD_HERE, ...LEAD_AWAY].filter((url) => expression.test(url)),
+      LEAD_HERE,
+    );
   });
 
   it("takes a path for its text, and a function for a mistake", () => {
@@ -238,6 +272,13 @@ describe("lib.checks", () => {
     ]);
   });
 });
+
+/** What nix/validate.nix says of each. */
+function validated(values: readonly unknown[]): string[][] {
+  return evaluate(`
+    map (value: import ${nix}/validate.nix { schema = builtins.fromJSON (builtins.readFile ${nix}/schema.json); at = "x"; inherit value; })
+      (builtins.fromJSON ${nixString(JSON.stringify(values))})`) as string[][];
+}
 
 function evaluate(expression: string): unknown {
   const { status, stdout, stderr } = run(expression);

@@ -4,6 +4,7 @@ import { describe, it } from "node:test";
 import { ConfigurationError } from "../../../src/errors.ts";
 import type { HealthCheck } from "../../../src/fleet/health-checks.ts";
 import { readSettings } from "../../../src/fleet/settings.ts";
+import { LEAD_AWAY, LEAD_HERE, LEAD_HERE_ODDLY } from "./urls.ts";
 
 function read(healthChecks: unknown, more: object = {}, output: object = {}): Readonly<Record<string, HealthCheck>> {
   const nodes = new Map([["web1", { hostName: "web1", bungee: { healthChecks, ...more } }]]);
@@ -109,8 +110,6 @@ describe("health checks", () => {
     [{ web: { http: "-oX" } }, `${at}.web.http.url: "-oX" ${url}`],
     [{ web: { http: "http://me:secret@web1/" } }, `${at}.web.http.url: "http://me:secret@web1/" ${url}`],
     [{ web: { http: "http://localhost:80/" } }, `${at}.web.http.url: "http://localhost:80/" ${here}`],
-    [{ web: { http: "http://[::1]/" } }, `${at}.web.http.url: "http://[::1]/" ${here}`],
-    [{ web: { http: "http://127.1/" } }, `${at}.web.http.url: "http://127.1/" ${here}`],
     [{ web: { http: { url: "http://a", status: 99 } } }, `${at}.web.http.status: 99 is not an HTTP status, 100 to 599`],
     [
       { web: { http: { url: "http://a", contains: "a\nb" } } },
@@ -137,6 +136,15 @@ describe("health checks", () => {
     [{ web: { tcp: 1, retries: -1 } }, `${at}.web.retries: -1 is not a whole number, 0 to 1000`],
   ];
   for (const [checks, message] of cases) it(message, () => assert.equal(mistake(checks), message));
+
+  it("a URL that leads to who asks is for the host to ask, or goes to an address; any other is not taken for one", () => {
+    for (const url of [...LEAD_HERE, ...LEAD_HERE_ODDLY]) {
+      assert.equal(mistake({ web: { http: url } }), `${at}.web.http.url: ${JSON.stringify(url)} ${here}`);
+      assert.equal(mistake({ web: { http: { url, from: "host" } } }), "");
+      assert.equal(mistake({ web: { http: { url, address: "10.0.0.1" } } }), "");
+    }
+    for (const url of LEAD_AWAY) assert.equal(mistake({ web: { http: url } }), "");
+  });
 
   it("a unit cannot be watched for longer than the host waits", () => {
     assert.equal(
