@@ -2,12 +2,13 @@
  * For the runners of GitHub, Forgejo and Gitea: plain lines as it goes, each host's log folded into a group when the host is done,
  * annotations for what went wrong, and at the end a summary in Markdown and outputs for later steps.
  */
-import { appendFileSync } from "node:fs";
+import { appendFileSync, statSync } from "node:fs";
 import type { Event } from "../run/events.ts";
 import type { Action, Outcome } from "../run/outcome.ts";
 import { messageOf } from "./error.ts";
+import { Annotations, command } from "./github-annotations.ts";
 import { outputsOf, outputsOfFailure } from "./github-outputs.ts";
-import { renderFailure, renderMarkdown } from "./github-summary.ts";
+import { LONGEST, renderFailure, renderMarkdown } from "./github-summary.ts";
 import { linesReporter } from "./lines.ts";
 import { describeOutcome } from "./outcome.ts";
 import { LogTail } from "./progress.ts";
@@ -28,8 +29,7 @@ export function githubReporter(options: ReporterOptions, env: Env = process.env)
   let action: Action = "switch";
 
   const say = (line: string) => output.write(`${line}\n`);
-  const command = (name: string, text: string, title?: string) =>
-    say(`::${name}${title === undefined ? "" : ` title=${escapeProperty(title)}`}::${escapeData(text)}`);
+  const annotations = new Annotations(say);
 
   const keep = (event: Extract<Event, { type: "log" }>, node: string) => {
     if (event.verbose && !verbose) return;
@@ -43,27 +43,28 @@ export function githubReporter(options: ReporterOptions, env: Env = process.env)
     logs.delete(node);
     if (log === undefined || log.lines.length === 0) return;
     const { dropped } = log;
-    command("group", `${clean(node)}: ${word}, its log`);
+    say(command("group", `${clean(node)}: ${word}, its log`));
     if (dropped > 0) say(`│ … ${dropped} lines before these`);
     // Behind the bar, and cleaned: no line of a host's is the beginning of a command.
     for (const line of log.lines) say(`│ ${clean(line)}`.trimEnd());
-    command("endgroup", "");
+    say(command("endgroup", ""));
   };
 
   const annotate = (node: string, outcome: Outcome) => {
     const { word, tone, what, why } = describeOutcome(node, outcome, action);
     if (tone !== "bad" && tone !== "warn") return;
     const mend = why ? [`mend: ${cleanLines(why.mend).join(" ")}`] : [];
-    command(tone === "bad" ? "error" : "warning", [what, ...mend].join("\n"), `${clean(node)} ${word}`);
+    annotations.add(tone === "bad" ? "error" : "warning", [what, ...mend], `${clean(node)} ${word}`);
   };
 
   /** A file that cannot be written is no reason to leave a deployment without its report. */
-  const append = (file: string | undefined, text: string) => {
+  const append = (file: string | undefined, text: (had: number) => string) => {
     if (!file) return;
     try {
-      appendFileSync(file, text);
+      appendFileSync(file, text(statSync(file, { throwIfNoEntry: false })?.size ?? 0));
     } catch (error) {
-      command("warning", `what the runner should have read could not be written: ${clean((error as Error).message)}`);
+      const why = clean((error as Error).message);
+      annotations.add("warning", [`what the runner should have read could not be written: ${why}`]);
     }
   };
 
@@ -80,19 +81,22 @@ export function githubReporter(options: ReporterOptions, env: Env = process.env)
           printLog(event.node, describeOutcome(event.node, event.outcome, action).word);
           return annotate(event.node, event.outcome);
         case "notice":
-          if (event.level === "warning") command("warning", cleanLines(event.message).join("\n"));
+          if (event.level === "warning") annotations.add("warning", cleanLines(event.message));
           return;
         case "deployment-finished": {
           const { exitCode, ms } = event;
           const outcomes = new Map(Object.entries(event.outcomes));
-          append(env.GITHUB_STEP_SUMMARY, renderMarkdown({ action, outcomes, took, exitCode, ms }));
-          return append(env.GITHUB_OUTPUT, outputsOf(outcomes, exitCode));
+          const summary = { action, outcomes, took, exitCode, ms };
+          append(env.GITHUB_STEP_SUMMARY, (had) => renderMarkdown(summary, LONGEST - had));
+          append(env.GITHUB_OUTPUT, () => outputsOf(outcomes, exitCode));
+          return annotations.end();
         }
         case "command-failed": {
           const mend = `mend: ${cleanLines(event.error.mend).join(" ")}`;
-          command("error", [...cleanLines(messageOf(event.error)), mend].join("\n"), "bungee");
-          append(env.GITHUB_STEP_SUMMARY, renderFailure(event.error));
-          return append(env.GITHUB_OUTPUT, outputsOfFailure(event.exitCode));
+          annotations.add("error", [...cleanLines(messageOf(event.error)), mend], "bungee");
+          append(env.GITHUB_STEP_SUMMARY, (had) => renderFailure(event.error, LONGEST - had));
+          append(env.GITHUB_OUTPUT, () => outputsOfFailure(event.exitCode));
+          return annotations.end();
         }
       }
     },
@@ -100,12 +104,8 @@ export function githubReporter(options: ReporterOptions, env: Env = process.env)
     async close() {
       // Of hosts that were left in the middle.
       for (const node of [...logs.keys()]) printLog(node, "left");
+      annotations.end();
       await lines.close();
     },
   };
 }
-
-const escapeData = (text: string): string =>
-  text.replaceAll("%", "%25").replaceAll("\r", "%0D").replaceAll("\n", "%0A");
-
-const escapeProperty = (text: string): string => escapeData(text).replaceAll(":", "%3A").replaceAll(",", "%2C");
