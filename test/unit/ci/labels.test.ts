@@ -8,16 +8,23 @@ import { UsageError } from "../../../src/errors.ts";
 
 const BOOT = { action: "boot" };
 const REBOOT = { action: "boot", reboot: "always" };
-type Answer = { readonly status?: number; readonly body: unknown; readonly location?: string };
+interface Answer {
+  readonly status?: number;
+  readonly body: unknown;
+  readonly location?: string;
+  /** Of the next page. */
+  readonly next?: string;
+}
 
 describe("the labels of the request that was merged", () => {
   const asked: IncomingMessage[] = [];
-  let answer: Answer;
+  let answer: Answer | ((url: string) => Answer);
   let api: string;
   const server = createServer((request, response) => {
     asked.push(request);
-    const { status = 200, body, location } = answer;
-    response.writeHead(status, location ? { location } : {});
+    const { status = 200, body, location, next } = typeof answer === "function" ? answer(request.url!) : answer;
+    const link = next && { link: `<${api}/first>; rel="first", <${next}>; rel="next", <${api}/last>; rel="last"` };
+    response.writeHead(status, { ...(location && { location }), ...link });
     response.end(typeof body === "string" ? body : JSON.stringify(body));
   });
   before(async () => {
@@ -47,7 +54,7 @@ describe("the labels of the request that was merged", () => {
     CI_COMMIT_SHA: "c0ffee",
     CI_API_V4_URL: `${api}/api/v4`,
   });
-  const say = (env: Record<string, string>, what: Answer, token: string | undefined = "t0ken") => {
+  const say = (env: Record<string, string | undefined>, what: typeof answer, token: string | undefined = "t0ken") => {
     answer = what;
     return labelledInputs(readJob(env, undefined), env, token, new AbortController().signal);
   };
@@ -62,7 +69,7 @@ describe("the labels of the request that was merged", () => {
 
   it("GitHub", async () => {
     assert.deepEqual(await say(actions("GITHUB"), { body: [pull(["bug", "boot"])] }), BOOT);
-    assert.equal(asked[0]?.url, "/api/v1/repos/ops/fleet/commits/c0ffee/pulls");
+    assert.equal(asked[0]?.url, "/api/v1/repos/ops/fleet/commits/c0ffee/pulls?per_page=100");
     assert.equal(asked[0]?.headers.authorization, "Bearer t0ken");
     assert.deepEqual(await say(actions("GITHUB"), { body: [pull(["reboot", "boot"])] }), REBOOT);
     assert.deepEqual(await say(actions("GITHUB"), { body: [] }), {});
@@ -77,7 +84,9 @@ describe("the labels of the request that was merged", () => {
   it("Forgejo", async () => {
     assert.deepEqual(await say(actions("FORGEJO"), { body: pull(["reboot"]) }), REBOOT);
     assert.equal(asked[0]?.url, "/api/v1/repos/ops/fleet/commits/c0ffee/pull");
-    assert.deepEqual(await say(actions("FORGEJO"), { status: 404, body: {} }), {}, "pushed without a request");
+    const noRequest = (url: string) => (url.endsWith("/pull") ? { status: 404, body: {} } : { body: {} });
+    assert.deepEqual(await say(actions("FORGEJO"), noRequest), {}, "pushed without a request");
+    assert.equal(asked.at(-1)?.url, "/api/v1/repos/ops/fleet");
     assert.deepEqual(await say(actions("FORGEJO"), { body: pull(["boot"], { merged: false }) }), {});
     assert.deepEqual(await say(actions("FORGEJO"), { body: pull([], { labels: null }) }), {});
   });
@@ -85,9 +94,22 @@ describe("the labels of the request that was merged", () => {
   it("GitLab", async () => {
     const request = { state: "merged", target_branch: "main", labels: ["boot", "x"] };
     assert.deepEqual(await say(gitLab(), { body: [request] }), BOOT);
-    assert.equal(asked[0]?.url, "/api/v4/projects/42/repository/commits/c0ffee/merge_requests");
+    assert.equal(asked[0]?.url, "/api/v4/projects/42/repository/commits/c0ffee/merge_requests?per_page=100");
     assert.equal(asked[0]?.headers["private-token"], "t0ken");
     assert.deepEqual(await say(gitLab(), { body: [{ ...request, state: "opened" }] }), {});
+  });
+
+  it("on whichever page the request stands", async () => {
+    const pages = (first: unknown, last: unknown) => (url: string) =>
+      url.includes("page=3")
+        ? { body: [last] }
+        : { body: [first], next: `${api}/api/next?page=${url.includes("page=2") ? 3 : 2}` };
+    const open = pull(["bug"], { merged_at: null });
+    assert.deepEqual(await say(actions("GITHUB"), pages(open, pull(["boot"]))), BOOT);
+    assert.deepEqual(asked.map(({ url }) => url).slice(1), ["/api/next?page=2", "/api/next?page=3"]);
+    assert.equal(asked[2]?.headers.authorization, "Bearer t0ken");
+    const request = { state: "merged", target_branch: "main", labels: ["reboot"] };
+    assert.deepEqual(await say(gitLab(), pages({ ...request, labels: [] }, request)), REBOOT);
   });
 
   it("nobody is asked without a token, and of what is no push", async () => {
@@ -99,12 +121,37 @@ describe("the labels of the request that was merged", () => {
     assert.equal(asked.length, 0);
   });
 
+  it("a job whose token does not see Forgejo's repository fails: of a commit without a request the forge says the same", async () => {
+    await assert.rejects(
+      say(actions("FORGEJO"), { status: 404, body: {} }),
+      /^UsageError: Forgejo does not tell .*: it answers 404/,
+    );
+  });
+
+  for (const [env, name] of [
+    ["GITHUB", "GITHUB_SHA"],
+    ["GITHUB", "GITHUB_API_URL"],
+    ["FORGEJO", "GITHUB_REPOSITORY"],
+    ["GitLab", "CI_PROJECT_ID"],
+  ] as const)
+    it(`a job without ${name} fails, and says so`, async () => {
+      const given = env === "GitLab" ? gitLab() : actions(env);
+      await assert.rejects(say({ ...given, [name]: undefined }, { body: [] }), new RegExp(`: ${name} is not set`));
+      assert.equal(asked.length, 0);
+    });
+
   for (const [what, given, message] of [
     ["may not ask", { status: 403, body: {} }, /^GitHub does not tell the labels .*: it answers 403$/],
     ["does not see the repository", { status: 404, body: {} }, /answers 404/],
     ["is led elsewhere", { status: 302, body: "", location: "http://127.0.0.1:9/" }, /cannot be reached/],
     ["gets a page", { body: "<html>" }, /not JSON/],
     ["gets something else", { body: { message: "hello" } }, /none that is known/],
+    ["gets pages without an end", (url: string) => ({ body: [], next: `${api}${url}1` }), /more than 20 pages/],
+    [
+      "is led elsewhere for the next page",
+      { body: [], next: "http://127.0.0.2:9/" },
+      /next page is not at 127\.0\.0\.1:/,
+    ],
   ] as const)
     it(`a job that ${what} fails: what a label asks for must not be lost`, async () => {
       await assert.rejects(say(actions("GITHUB"), given), (error) => {
