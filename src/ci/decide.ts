@@ -1,6 +1,6 @@
 /** From a job to what is done, and why: by its branch, never by who pushed. Pure. */
 import { UsageError } from "../errors.ts";
-import { didYouMean } from "../fleet/nearest.ts";
+import { didYouMeanOneOf } from "../fleet/nearest.ts";
 import { pattern } from "../fleet/pattern.ts";
 import type { Action, Reboot } from "../run/outcome.ts";
 import type { CiJob } from "./forge.ts";
@@ -95,7 +95,7 @@ function noSuchHost(branch: string, name: string, names: readonly string[]): Usa
   );
 }
 
-const near = (name: string, names: readonly string[]): string => (name === "" ? "" : didYouMean(name, names));
+const near = (name: string, names: readonly string[]): string => (name === "" ? "" : didYouMeanOneOf(name, names));
 
 /** Whoever may set a label may not deploy by it. */
 function stillBuilds(decision: Decision, { action, reboot }: Inputs): Decision {

@@ -11,8 +11,8 @@ const PATTERN = "a branch, or a pattern of branches such as release/*";
 const PREFIX = "what the names of test branches begin with, such as test-";
 const SELECTORS = "a list of selectors, as bungee deploy takes them";
 
-/** Of git's rules for a name, those that keep a slip from being one. */
-const branchName = (expected: string) => text(expected, /^[^\s\p{Cc}~^:\\]+$/u);
+/** Of git's rules for a name, those that keep a slip from being one; and a branch is not called by its ref. */
+const branchName = (expected: string) => text(expected, /^(?!refs\/)[^\s\p{Cc}~^:\\]+$/u);
 
 const ruleSchema = group({
   branch: branchName(PATTERN).refine(isPattern, { error: PATTERN }),

@@ -74,6 +74,12 @@ export function readCi(typed: Typed, streams: Streams): CiArguments {
     `bungee ci chooses hosts by the branch, and --flake ${args.flake} names one`,
     "leave out what stands from # on",
   );
+  const [, name] = /^refs\/(?:heads\/(.+))?/.exec(args.branch ?? "") ?? [];
+  refuse(
+    args.branch?.startsWith("refs/") === true,
+    `--branch ${args.branch} is a ref, not a branch`,
+    name === undefined ? "give the name of a branch" : `give its name alone: --branch ${name}`,
+  );
   refuse(args.json && !args.explain, "--json is for --explain", "use --report json for the events of a deployment");
   refuse(
     args.explain && args.report !== undefined,

@@ -2,7 +2,9 @@
 import { readFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import { ConfigurationError } from "../errors.ts";
+import { readKeyFile } from "../host/key-file.ts";
 import { type Given, type LoginFiles, writeLoginFiles } from "../host/login-files.ts";
+import { Secrets } from "../host/secrets.ts";
 
 export interface LoginFlags {
   readonly sshKeyFile: string | undefined;
@@ -24,6 +26,12 @@ export function takeGiven(env: Env): Given & { readonly token: string | undefine
   return { key, knownHosts, token };
 }
 
+interface Surroundings {
+  /** Whether there is somebody who could type a passphrase. */
+  readonly interactive: boolean;
+  readonly env?: Env;
+}
+
 /**
  * Puts the files where ssh is led to them, until it is disposed of.
  * @throws ConfigurationError
@@ -31,20 +39,24 @@ export function takeGiven(env: Env): Given & { readonly token: string | undefine
 export async function openLogin(
   { sshKeyFile, knownHosts }: LoginFlags,
   given: Given,
-  env: Env = process.env,
+  { interactive, env = process.env }: Surroundings,
 ): Promise<LoginFiles> {
   const key = sshKeyFile === undefined ? given.key : await read("--ssh-key-file", sshKeyFile);
   const known = knownHosts === undefined ? given.knownHosts : await read("--known-hosts", knownHosts);
-  if (key !== undefined && !/^-----BEGIN [A-Z ]*PRIVATE KEY-----$/m.test(key.replaceAll("\r", ""))) {
-    throw new ConfigurationError(
-      `${sshKeyFile ? `--ssh-key-file ${sshKeyFile}` : KEY_VARIABLES[0]} is not a private key`,
-      {
-        mend: "give the whole file that ssh-keygen wrote, from -----BEGIN … on, with its line breaks",
-      },
-    );
+  const from = sshKeyFile ? `--ssh-key-file ${sshKeyFile}` : KEY_VARIABLES[0];
+  if (key !== undefined && !isWholeKey(key)) {
+    throw new ConfigurationError(`${from} is not a private key`, {
+      mend: "give the whole file that ssh-keygen wrote, from -----BEGIN … to -----END …, with its line breaks",
+    });
   }
   const before = env.BUNGEE_SSH_CONFIG || undefined;
   const files = await writeLoginFiles({ key, knownHosts: known }, before && resolve(before));
+  if (!interactive && (await isLocked(files.identityFile))) {
+    await files[Symbol.asyncDispose]();
+    throw new ConfigurationError(`${from} has a passphrase, and nobody is there to type it`, {
+      mend: 'give the job a key of its own, without one: ssh-keygen -t ed25519 -N "" -C ci -f deploy_key',
+    });
+  }
   env.BUNGEE_SSH_CONFIG = files.configFile;
   return {
     ...files,
@@ -54,6 +66,22 @@ export async function openLogin(
       await files[Symbol.asyncDispose]();
     },
   };
+}
+
+/** How the base64 of OpenSSH's own format begins. */
+const OWN_FORMAT = "b3BlbnNzaC1rZXktdjEA";
+
+/** A key that was cut off begins like one. */
+function isWholeKey(text: string): boolean {
+  const whole = /^-----BEGIN ((?:[A-Z]+ )?PRIVATE KEY)-----\n([\s\S]*)^-----END \1-----$/m;
+  const [, kind, body = ""] = whole.exec(text.replaceAll("\r", "")) ?? [];
+  return kind === "OPENSSH PRIVATE KEY" ? body.startsWith(OWN_FORMAT) : kind !== undefined;
+}
+
+async function isLocked(file: string | undefined): Promise<boolean> {
+  // Only of one who could ask it says that a passphrase would help.
+  using asking = new Secrets({ prompt: async () => null });
+  return file !== undefined && (await readKeyFile(file, asking))?.locked === true;
 }
 
 async function read(flag: string, file: string): Promise<string> {

@@ -61,7 +61,7 @@ export function refuseByReading(
   if (dryRun) return;
   if (chosen.all && fleet.reading.notAll !== null && action !== "build") {
     throw new UsageError(`${fleet.reading.notAll}: all hosts at once may not be deployed`, {
-      mend: "name hosts, tags (@web) or labels",
+      mend: "name hosts, tags (@web) or labels; in CI by a rule of bungee.ci",
     });
   }
   const withKeys = keysOf(fleet, chosen);

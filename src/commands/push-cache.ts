@@ -7,6 +7,7 @@ import { connect } from "../host/dial.ts";
 import { openReporter } from "../report/open.ts";
 import { styleOf } from "../report/style.ts";
 import { CacheHost } from "../run/push.ts";
+import { isInteractive } from "./ask.ts";
 import { openLogin, takeGiven } from "./ci-login.ts";
 import { deployTo } from "./deployment.ts";
 import { readFleet } from "./open-fleet.ts";
@@ -40,7 +41,7 @@ async function run(args: PushArguments, streams: Streams): Promise<number> {
     const fleet = await readFleet(args, emit, { overrides: { build: "local" }, signal });
     const name = nameOf(fleet, args);
     const chosen = await reporter.withTerminal(() => chooseOrAsk(fleet, args, streams, signal));
-    await using login = await openLogin(args, given);
+    await using login = await openLogin(args, given, { interactive: isInteractive(streams) });
     const { identityFile, configFile } = login;
     const target = { ...args.to, ...(identityFile === undefined ? {} : { identityFile }) };
     // A job that was given its key has nobody who could look at a fingerprint.

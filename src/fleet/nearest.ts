@@ -2,23 +2,39 @@
 const LONGEST_WORD = 100;
 
 /** The candidate that a person most likely meant, for "did you mean"; undefined when none is near. */
-export function nearest(word: string, candidates: Iterable<string>): string | undefined {
-  if (word.length > LONGEST_WORD) return undefined;
-  let best: string | undefined;
+export const nearest = (word: string, candidates: Iterable<string>): string | undefined =>
+  nearestOnes(word, candidates)[0];
+
+/** More than one where they are equally near. */
+function nearestOnes(word: string, candidates: Iterable<string>): string[] {
+  if (word.length > LONGEST_WORD) return [];
+  let found: string[] = [];
   // About one slip in three letters; more is another word.
-  let bound = Math.max(1, Math.floor(word.length / 3)) + 1;
+  let bound = Math.max(1, Math.floor(word.length / 3));
   for (const candidate of candidates) {
-    if (Math.abs(candidate.length - word.length) >= bound) continue;
+    if (Math.abs(candidate.length - word.length) > bound) continue;
     const apart = distance(word.toLowerCase(), candidate.toLowerCase());
-    if (apart < bound) [best, bound] = [candidate, apart];
+    if (apart > bound) continue;
+    found = apart < bound ? [candidate] : [...found, candidate];
+    bound = apart;
   }
-  return best;
+  return found;
 }
 
-/** ", did you mean X?" or nothing. */
+/** "; did you mean X?" or nothing. */
 export function didYouMean(word: string, candidates: Iterable<string>): string {
   const meant = nearest(word, candidates);
   return meant === undefined ? "" : `; did you mean ${meant}?`;
+}
+
+const NAMED = 5;
+
+/** "; did you mean X, Y or Z?" or nothing: for words of which many are alike, as hosts' names are. */
+export function didYouMeanOneOf(word: string, candidates: Iterable<string>): string {
+  const meant = nearestOnes(word, candidates).slice(0, NAMED);
+  const last = meant.pop();
+  if (last === undefined) return "";
+  return `; did you mean ${meant.length > 0 ? `${meant.join(", ")} or ` : ""}${last}?`;
 }
 
 /** Insertions, deletions, substitutions and swaps of neighbours that turn one word into the other. */

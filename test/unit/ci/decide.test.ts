@@ -54,6 +54,30 @@ describe("without any rule in the flake", () => {
     assert.match(refused("test-WEB1"), /did you mean web1/);
   });
 
+  test("a host is taken by its whole name, letter by letter", () => {
+    const names = ["db-1", "DB-1", "db-1-eu", "test-rig", "web1"];
+    const taken = (branch: string) => decide(readJob({}, branch), readRules({}), {}, names).hosts;
+    for (const name of names) assert.deepEqual(taken(`test-${name}`), { selectors: [name] });
+    const unknown = (branch: string) => assert.throws(() => taken(branch), /names no host/);
+    for (const branch of ["test-Db-1", "test-db", "test-db-1-", "test-rig", "test-db-1/x", "test-db-1,web1"])
+      unknown(branch);
+  });
+
+  test("of an unknown host, all that are equally near are named", () => {
+    const names = ["db-1", "DB-1", "web1", "web2", "web33"];
+    const said = (name: string) => {
+      try {
+        decide(readJob({}, `test-${name}`), readRules({}), {}, names);
+      } catch (error) {
+        return (error as Error).message.replace(/^.*: there is no /, "");
+      }
+      return "";
+    };
+    assert.equal(said("Db-1"), "Db-1; did you mean db-1 or DB-1?");
+    assert.equal(said("web3"), "web3; did you mean web1, web2 or web33?");
+    assert.equal(said("mail"), "mail");
+  });
+
   for (const branch of ["feature", "Main", "main2", "my-test-web1", "testweb1", "release/1", "heads/main"]) {
     test(`${branch} only builds`, () => assert.deepEqual(briefly(on(branch)), { ...BUILD, rule: "branch" }));
   }

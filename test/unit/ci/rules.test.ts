@@ -33,6 +33,11 @@ const errors: readonly (readonly [unknown, string])[] = [
   [{ mian: "main" }, 'bungee.ci.mian: no such setting (it is "main"); did you mean main?'],
   [{ main: 3 }, "bungee.ci.main: 3 is not the name of a branch"],
   [{ main: "a b" }, 'bungee.ci.main: "a b" is not the name of a branch'],
+  [{ main: "refs/heads/main" }, 'bungee.ci.main: "refs/heads/main" is not the name of a branch'],
+  [
+    { rules: [{ branch: "refs/heads/*" }] },
+    'bungee.ci.rules[0].branch: "refs/heads/*" is not a branch, or a pattern of branches such as release/*',
+  ],
   [{ testPrefix: "" }, 'bungee.ci.testPrefix: "" is not what the names of test branches begin with, such as test-'],
   [{ rules: {} }, "bungee.ci.rules: {} is not a list of rules"],
   [{ rules: ["main"] }, 'bungee.ci.rules[0]: "main" is not an attribute set'],

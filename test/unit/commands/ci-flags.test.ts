@@ -68,6 +68,11 @@ test("an action left empty by a workflow is unsaid", () => assert.equal(read({ a
 
 const cases: readonly (readonly [Flags, string, (readonly string[])?])[] = [
   [{ reboot: "" }, "--reboot is empty | give one of: never, auto, always"],
+  [
+    { branch: "refs/heads/main" },
+    "--branch refs/heads/main is a ref, not a branch | give its name alone: --branch main",
+  ],
+  [{ branch: "refs/pull/7/merge" }, "--branch refs/pull/7/merge is a ref, not a branch | give the name of a branch"],
   [{ branch: "" }, "--branch is empty | give its value, or leave it out"],
   [{ "ssh-key-file": "" }, "--ssh-key-file is empty | give its value, or leave it out"],
   [{ "known-hosts": "" }, "--known-hosts is empty | give its value, or leave it out"],

@@ -7,7 +7,7 @@ import { describe, it, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { runLocal } from "../../../src/process.ts";
 import { host, useFlakes } from "../fleet/flakes.ts";
-import { withoutNix } from "../nix/real-nix.ts";
+import { derivation, withoutNix } from "../nix/real-nix.ts";
 
 const MAIN = fileURLToPath(new URL("../../../src/main.ts", import.meta.url));
 /** Of the machine's own CI, nothing may be left. */
@@ -82,6 +82,35 @@ describe("with a fleet", { skip: withoutNix }, () => {
     assert.equal(readFileSync(file, "utf8").split("\n").length, 4);
   });
 
+  it("fails the step where its outputs cannot be written: a job that follows would take them for empty", async () => {
+    const env = { ...PUSH, GITHUB_REF: "refs/heads/main", GITHUB_OUTPUT: flakes.real.path("nowhere", "output") };
+    const { code, stderr } = await ci(["--explain", "--flake", fleet()], env);
+    assert.equal(code, 2);
+    assert.match(stderr, /^error: GITHUB_OUTPUT .*\/nowhere\/output cannot be written: ENOENT\n {2}mend: /);
+  });
+
+  it("refuses to explain what it would refuse to do", async () => {
+    const alpha = `{ config = { system.build.toplevel = ${derivation("alpha", "echo > $out")}; deployment.targetHost = "alpha"; }; }`;
+    const hive = `colmenaHive = rec { __schema = "v0.5"; nodes.alpha = ${alpha}; metaConfig.allowApplyAll = false;
+      deploymentConfig = builtins.mapAttrs (_: node: node.config.deployment) nodes; };`;
+    for (const explain of [[], ["--explain"]]) {
+      const { code, stderr } = await ci([
+        ...explain,
+        "--flake",
+        fleet(hive),
+        "--schema",
+        "colmena",
+        "--branch",
+        "main",
+      ]);
+      assert.equal(code, 2, stderr);
+      assert.match(
+        stderr,
+        /error: meta\.allowApplyAll is false: all hosts at once may not be deployed\n {2}mend: .*bungee\.ci/,
+      );
+    }
+  });
+
   it("asks the forge for the merged request's labels, with a token that was given for it", async () => {
     const pull = { merged_at: "2026-01-01", base: { ref: "main" }, labels: [{ name: "reboot" }] };
     const server = createServer((_, response) => response.end(JSON.stringify([pull])));
@@ -118,6 +147,10 @@ describe("with a fleet", { skip: withoutNix }, () => {
     const wrong = await ci(["--explain", "--flake", fleet('bungee.ci.mian = "x";'), "--branch", "main"]);
     assert.equal(wrong.code, 2);
     assert.match(wrong.stderr, /error: bungee\.ci\.mian: no such setting \(it is "x"\); did you mean main\?/);
+    const nobody = 'bungee.ci.rules = [ { branch = "x"; } { branch = "y"; select = [ "wbe1" ]; } ];';
+    const chosen = await ci(["--explain", "--flake", fleet(nobody), "--branch", "y"]);
+    assert.deepEqual([chosen.code, chosen.stdout], [2, ""]);
+    assert.match(chosen.stderr, /error: bungee\.ci\.rules\[1\]\.select: wbe1 matches no node; did you mean web[12]\?/);
     const part = await ci(["--explain", "--flake", fleet("bungee.cy = { };"), "--branch", "main"]);
     assert.match(part.stderr, /error: bungee\.cy: no such setting \(it is \{\}\); did you mean ci\?/);
   });
@@ -128,15 +161,18 @@ describe("with a fleet", { skip: withoutNix }, () => {
       assert.equal(code, 2);
       return stderr;
     };
-    assert.match(await refused("--branch", "test-web3"), /there is no web3; did you mean web[12]\?/);
-    assert.match(await refused("--branch", "test-off"), /error: off is disabled \(bungee\.enable = false\)/);
+    assert.match(await refused("--branch", "test-web3"), /there is no web3; did you mean web1 or web2\?/);
+    assert.match(
+      await refused("--branch", "test-off"),
+      /error: the branch test-off: off is disabled .*\n {2}mend: enable/,
+    );
     assert.match(await refused(), /error: no branch is known/);
   });
 
   it("builds, with the runner's report and nothing of a host; neither nix nor ssh sees the key", async () => {
     flakes.real.write({ summary: "", output: "" });
     const files = { GITHUB_STEP_SUMMARY: flakes.real.path("summary"), GITHUB_OUTPUT: flakes.real.path("output") };
-    const spy = `#!/bin/sh\nenv >>${flakes.real.path("seen")}\nexec ${flakes.real.path("bin", "nix")} "$@"\n`;
+    const spy = `#!/bin/sh\n{ env; printf '%s\\n' "$0" "$@"; } >>${flakes.real.path("seen")}\nexec ${flakes.real.path("bin", "nix")} "$@"\n`;
     flakes.real.write({ "spy/nix": spy });
     execFileSync("chmod", ["+x", flakes.real.path("spy", "nix")]);
     const env = {
