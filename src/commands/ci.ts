@@ -23,10 +23,13 @@ import type { Streams, Verb } from "./verb.ts";
 
 export const ciVerb: Verb = {
   name: "ci",
-  describe: "In a CI job: deploy, test or build, as its branch says.",
+  describe: "Deploy, test or build in a CI job, as its branch says.",
   withoutSelectors: null,
   flags: ciFlags,
-  examples: [["bungee ci --explain --branch test-web1", "what a push to it would do"]],
+  examples: [
+    ["bungee ci --explain --branch test-web1", "what a push would do"],
+    ["bungee ci --lock-wait 900", "in the job: waits for another one"],
+  ],
 
   prepare(typed, streams) {
     const args = readCi(typed, streams);

@@ -14,7 +14,11 @@ export const deployVerb: Verb = {
   describe: "Build, copy, activate, confirm; hosts that fail go back.",
   withoutSelectors: "asks; without a terminal, an error that says --all",
   flags: deployFlags,
-  examples: [],
+  examples: [
+    ["bungee deploy web1 --dry-run", "only the plan"],
+    ["bungee deploy role=web '!web2'", "hosts with a label, but for one"],
+    ["bungee deploy --all --action test", "live on all hosts, until a reboot"],
+  ],
 
   prepare(typed, streams) {
     const args = readDeploy(typed, streams);

@@ -38,7 +38,9 @@ export function helpOf(verb: Verb): string {
       ),
     ),
     "",
+    "Examples:",
     ...table(verb.examples),
+    "",
     ...EXIT,
   ].join("\n");
 }

@@ -40,7 +40,7 @@ const metricsFlags: Readonly<Record<string, Flag>> = {
 
 export const metricsVerb: Verb = {
   name: "metrics",
-  describe: "What each host runs and would boot, for Prometheus.",
+  describe: "Print what each host runs and would boot, for Prometheus.",
   withoutSelectors: "all hosts",
   flags: metricsFlags,
   examples: [["bungee metrics --listen 9199", "for Prometheus on this machine"]],

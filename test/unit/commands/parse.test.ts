@@ -1,20 +1,15 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
-import { ciVerb } from "../../../src/commands/ci.ts";
 import { deployVerb } from "../../../src/commands/deploy.ts";
-import { metricsVerb } from "../../../src/commands/metrics.ts";
-import { migrateVerb } from "../../../src/commands/migrate.ts";
-import { nodesVerb } from "../../../src/commands/nodes.ts";
 import { parse } from "../../../src/commands/parse.ts";
 import { planVerb } from "../../../src/commands/plan.ts";
-import { pushCacheVerb } from "../../../src/commands/push-cache.ts";
 import type { Typed, Verb } from "../../../src/commands/verb.ts";
+import { VERBS } from "../../../src/commands/verbs.ts";
 import { UsageError } from "../../../src/errors.ts";
 import { width } from "../../../src/report/text.ts";
 import { fakeStreams } from "./streams.ts";
 
-const VERBS = [deployVerb, planVerb, nodesVerb, ciVerb, pushCacheVerb, metricsVerb, migrateVerb];
 const streams = fakeStreams({ terminal: true });
 
 /** What deploy is given for these words. */
@@ -109,7 +104,7 @@ test("a flag given twice is refused", async () => {
 test("an unknown command is refused, with the one that was meant", async () => {
   assert.equal(
     await refused("deplyo", "--all"),
-    "there is no command deplyo; did you mean deploy? | give one of: deploy, plan, nodes, ci, push-cache, metrics, migrate, completion",
+    "there is no command deplyo; did you mean deploy? | give one of: deploy, plan, nodes, ci, push-cache, metrics, init, migrate, completion",
   );
 });
 
@@ -131,13 +126,29 @@ test("help of everything fits a screen, and names every flag but the rare ones",
   for (const words of [[], ...VERBS.map(({ name }) => [name])]) {
     const { text } = await answer(...words, "--help");
     const lines = text.split("\n");
-    assert.ok(lines.length <= 24, `${words} has ${lines.length} lines`);
+    assert.ok(lines.length <= 30, `${words} has ${lines.length} lines`);
     for (const line of lines) assert.ok(width(line) <= 80, line);
   }
   for (const verb of VERBS) {
     const { text } = await answer(verb.name, "-h");
     for (const [flag, { rare = false }] of Object.entries(verb.flags))
       assert.equal(text.includes(`--${flag} `), !rare, flag);
+  }
+});
+
+test("help of every verb is built alike, and its examples are command lines that the verb takes", async () => {
+  for (const { name, examples } of VERBS) {
+    const lines = (await answer(name, "--help")).text.split("\n");
+    assert.match(lines[0]!, new RegExp(`^Usage: bungee ${name} .*\\[flags\\]$`));
+    assert.match(lines[2]!, /^[A-Z].*\.$/, "one sentence");
+    assert.match(lines.at(-2)!, /^Exit: /);
+    const shown = lines.slice(lines.indexOf("Examples:") + 1, -3);
+    assert.ok(shown.length > 0 && shown.length === examples.length, `${name} has no example`);
+    for (const line of shown) assert.ok(line.startsWith(`  bungee ${name} `), line);
+    for (const [command] of examples) {
+      const words = command.split(/ >/)[0]!.replaceAll("'", "").split(" ").slice(1);
+      assert.equal((await parse(words, VERBS, streams)).kind, "run", command);
+    }
   }
 });
 
