@@ -13,7 +13,8 @@ import { parseArgs } from "node:util";
 import { enter } from "../lab/enter.ts";
 import { LabError, must } from "../lab/exec.ts";
 import { sandboxCgroup } from "../lab/sandbox.ts";
-import { FAULTS, type Fault } from "./faults.ts";
+import type { Fault } from "./fault.ts";
+import { FAULTS } from "./faults.ts";
 
 const checkout = join(import.meta.dirname, "..", "..");
 const TIMEOUT_MS = 10 * 60_000;
