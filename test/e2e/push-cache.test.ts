@@ -244,6 +244,16 @@ function pushes(release: Release): void {
       });
       assert.match(stdout, /"error":"(usage|not-valid)"/, path);
     }
+    const endless = `tr '\\0' a </dev/zero | timeout 60 "$@"`;
+    const { stdout } = await scene.deployer.run([
+      "sh",
+      "-c",
+      endless,
+      "sh",
+      ...login,
+      "bungee-cache-keeper keep fleet web1 3",
+    ]);
+    assert.match(stdout, /"error":"usage","message":"more than \d+ bytes/);
     assert.equal((await cache.run("ls -a /evil /nix/var/nix/gcroots/web1 /nix/var/nix/web1")).stdout, "");
     const sudo = await cache.run("runuser -u push -- sudo -n -l || true; id -Gn push");
     assert.ok(!/NOPASSWD/.test(sudo.stdout) && sudo.stdout.trim().endsWith("push"), sudo.stdout);

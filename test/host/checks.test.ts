@@ -112,6 +112,12 @@ describe("the activator's health checks", { skip, concurrency: true }, () => {
         assert.equal(output[2], "/root");
       });
 
+      test("a command that is too long is refused whole: half of it would be another one", async () => {
+        const question = check("command", `touch /run/pwned; ${": ".repeat(70_000)}`);
+        await assert.rejects(question, refused("usage"));
+        assert.equal((await host.run("test -e /run/pwned")).code, 1);
+      });
+
       test("what it says is bounded, in lines and bytes", async () => {
         const { ok, output } = await check(
           "command",

@@ -58,7 +58,8 @@ numbers() { # DIRECTORY
 }
 
 keep() { # FLEET NODE COUNT; the path on stdin
-  IFS= read -r path
+  listen
+  path=$(input_line 1)
   check_name "$1"
   check_name "$2"
   case $3 in '' | 0* | *[!0-9]* | ?????*) refuse usage "not a number of releases: $3" ;; esac

@@ -18,6 +18,8 @@ umask 077
 export LC_ALL=C
 
 PROTOCOL=2
+# Bytes on standard input: more than a token and the longest command that Linux takes for one word.
+LONGEST_INPUT=135168
 STATE=/var/lib/bungee
 ROOTS=/nix/var/nix/gcroots/bungee
 PROFILE=/nix/var/nix/profiles/system
@@ -85,3 +87,13 @@ refuse() { # CODE MESSAGE [KEY=VALUE …]
   esac
 }
 
+# ── questions ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+# All that a verb is sent, before it looks at any of it. What has no end is read no further than anything needed can be long: a deploy
+# user's key may have been stolen, and this is root's memory.
+listen() {
+  input=$(head -c $((LONGEST_INPUT + 1)))
+  [ ${#input} -le $LONGEST_INPUT ] || refuse usage "more than $LONGEST_INPUT bytes on standard input"
+}
+
+input_line() { printf '%s\n' "$input" | sed -n "$1p"; } # NUMBER

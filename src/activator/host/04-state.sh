@@ -10,6 +10,13 @@ load() { # ID
   profile_name=$(get profile) profile_user=$(get profile-user) profile_link=$(get profile-link)
 }
 
+# Listens, and takes it from who has the run's token on the first line and from nobody else.
+check_token() {
+  listen
+  token=$(get token)
+  [ -n "$token" ] && [ "$(input_line 1)" = "$token" ] || refuse token "this is not the token of run $id"
+}
+
 # A value, without the blanks at its end: `read` takes them away, and needs no process of its own.
 get() {
   value=

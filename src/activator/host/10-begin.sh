@@ -53,7 +53,8 @@ yes_no() { # NAME VALUE
 begin() { # ID KEY=VALUE …; the token on standard input
   # Losing the connection in the middle must not leave half a beginning.
   trap '' HUP PIPE
-  IFS= read -r token
+  listen
+  token=$(input_line 1)
   case $token in '' | *[!0-9a-zA-Z]*) refuse usage "the token has to be letters and digits" ;; esac
   valid_id "${1-}" || refuse usage "not a run id: ${1-}"
   new_id=$1

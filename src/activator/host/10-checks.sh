@@ -7,8 +7,7 @@ LAST_SECONDS=1
 # shell and no gate on the way has to understand it; it is looked at, and never evaluated.
 check() { # ID KIND NAME SECONDS; on stdin the token, then for each kind what its function takes
   load "${1-}"
-  IFS= read -r token
-  [ "$token" = "$(get token)" ] || refuse token "this is not the token of run $id"
+  check_token
   check_name=${3-} limit=${4-}
   case $check_name in '' | [!A-Za-z0-9]* | *[!A-Za-z0-9._-]*) refuse usage "not the name of a health check: $check_name" ;; esac
   [ ${#check_name} -le 64 ] || refuse usage "not the name of a health check: $check_name"
@@ -37,8 +36,7 @@ from_this_host() {
 
 # Active, and the same start of it for as long as it is watched: what dies and is restarted, over and over, is active for moments.
 check_unit() { # on stdin: UNIT, SECONDS, a line each
-  IFS= read -r unit
-  IFS= read -r watch
+  unit=$(input_line 2) watch=$(input_line 3)
   case $unit in '' | -* | *[!A-Za-z0-9:_.\\@-]*) refuse usage "not the name of a unit: $unit" ;; esac
   # Digits alone are the number of a job to systemctl.
   case $unit in *[!0-9]*) ;; *) refuse usage "not the name of a unit: $unit" ;; esac
@@ -66,8 +64,7 @@ restarts() { case $(shown NRestarts) in '' | 0) ;; *) printf ', %s restarts' "$(
 
 check_tcp() { # on stdin: ADDRESS, PORT, a line each
   from_this_host
-  IFS= read -r address
-  IFS= read -r port
+  address=$(input_line 2) port=$(input_line 3)
   case $address in '' | -* | */*) refuse usage "not an address: $address" ;; esac
   case $port in '' | 0* | *[!0-9]* | ??????*) refuse usage "not a port: $port" ;; esac
   # shellcheck disable=SC2016 # bash's own /dev/tcp
@@ -81,10 +78,7 @@ check_tcp() { # on stdin: ADDRESS, PORT, a line each
 
 check_http() { # on stdin: URL, STATUS, CONTAINS, ADDRESS, a line each; all but the URL may be empty
   from_this_host
-  IFS= read -r url
-  IFS= read -r wanted
-  IFS= read -r contains
-  IFS= read -r address
+  url=$(input_line 2) wanted=$(input_line 3) contains=$(input_line 4) address=$(input_line 5)
   case $url in http://* | https://*) ;; *) refuse usage "not an http URL: $url" ;; esac
   command -v curl >/dev/null || { not_well "there is no curl on the host, which asks for $url"; return; }
   set -- curl --disable --silent --show-error --globoff --noproxy '*' --proto =http,https --max-time "$limit" \
@@ -126,12 +120,13 @@ check_command() { # on stdin: COMMAND, all that is left
   # Its output comes when all of it is there, after systemd's own words and how it ended. Nothing of that: it was ended from outside.
   # shellcheck disable=SC2016 # for the inner shell
   said=$({
-    systemd-run --quiet --collect --wait --pipe --service-type=exec --unit="bungee-check-$id-$check_name-$$.service" \
-      --property=BindsTo="bungee-run-$id.service" --property=After="bungee-run-$id.service" \
-      --property=RuntimeMaxSec=$((limit + 3)) --property=TimeoutStopSec=$LAST_SECONDS \
-      --setenv=PATH="$PATH" --setenv=HOME=/root \
-      -- /bin/sh -c '"$@" 2>&1; echo "$0:$?" >&2' "bungee-$$" \
-      timeout --foreground -k $LAST_SECONDS "$limit" "$@" 2>&3 | tail -c 4096
+    printf '%s\n' "$input" | tail -n +2 |
+      systemd-run --quiet --collect --wait --pipe --service-type=exec --unit="bungee-check-$id-$check_name-$$.service" \
+        --property=BindsTo="bungee-run-$id.service" --property=After="bungee-run-$id.service" \
+        --property=RuntimeMaxSec=$((limit + 3)) --property=TimeoutStopSec=$LAST_SECONDS \
+        --setenv=PATH="$PATH" --setenv=HOME=/root \
+        -- /bin/sh -c '"$@" 2>&1; echo "$0:$?" >&2' "bungee-$$" \
+        timeout --foreground -k $LAST_SECONDS "$limit" "$@" 2>&3 | tail -c 4096
   } 3>&1)
   code=$(printf '%s\n' "$said" | sed -n "s/^bungee-$$:\([0-9]*\)$/\1/p" | head -n 1)
   said=$(printf '%s\n' "$said" | sed "/^bungee-$$:/d")

@@ -48,8 +48,7 @@ status() { # ID
 # Comes over a fresh connection: that it arrives at all is what is being proved.
 confirm() { # ID; token on stdin
   load "$1"
-  IFS= read -r token
-  [ "$token" = "$(get token)" ] || refuse token "this is not the token of run $id"
+  check_token
   case $(state) in
     awaiting-confirmation) ;;
     confirmed | committing | committed) status_line; return ;;
@@ -69,9 +68,8 @@ confirm() { # ID; token on stdin
 
 abort() { # ID [WHY]; on stdin the token, then a line for people
   load "$1"
-  IFS= read -r token
-  IFS= read -r message
-  [ "$token" = "$(get token)" ] || refuse token "this is not the token of run $id"
+  check_token
+  message=$(input_line 2)
   case ${2-aborted} in
     aborted) why=aborted message=${message:-the deployer called it off} ;;
     unhealthy) why=unhealthy message=${message:-a health check failed} ;;

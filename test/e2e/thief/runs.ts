@@ -9,6 +9,12 @@ const TOKEN = "0123456789abcdef";
 
 const ask = (thief: Thief, words: string, stdin = "") => thief.ssh([], `bungee-activator ${words}`, stdin);
 
+/** With a line on standard input that goes on for as long as somebody listens: who does not stop is ended, and has not answered. */
+const endless = (thief: Thief, words: string) => {
+  const ssh = thief.sshArgv([], `bungee-activator ${words}`);
+  return thief.local(["sh", "-c", `tr '\\0' a </dev/zero | timeout 60 "$@"`, "sh", ...ssh]);
+};
+
 /** @param signed a system that the host would take */
 export const questions = (signed: () => string): Readonly<Record<string, Attempt>> => ({
   "a run that never was": async (thief) => {
@@ -56,6 +62,9 @@ export const questions = (signed: () => string): Readonly<Record<string, Attempt
     for (const token of ["", "../x", "a b", "$(id)", "é"]) {
       refusedBecause("usage", await ask(thief, `begin thief-x action=switch release=${signed()}`, `${token}\n`));
     }
+  },
+  "a token without an end": async (thief) => {
+    refusedBecause("usage", await endless(thief, `begin thief-x action=switch release=${signed()}`));
   },
   "a health check of a run that never was": async (thief) => {
     for (const kind of ["command", "unit", "tcp", "http"]) {
@@ -233,6 +242,9 @@ export const runs = (signed: () => string): Readonly<Record<string, Attempt>> =>
     refusedBecause("usage", await ask(thief, `check ${run} command ../../x 5`, `${TOKEN}\n`));
     refusedBecause("usage", await ask(thief, `check ${run} unit x 5`, `${TOKEN}\n--state=failed\n0\n`));
     refusedBecause("token", await ask(thief, `check ${run} unit x 5`, "ffff\nsshd.service\n0\n"));
+    for (const words of [`confirm ${run}`, `abort ${run} aborted`, `check ${run} unit x 5`]) {
+      refusedBecause("usage", await endless(thief, words));
+    }
     await ask(thief, `abort ${run} aborted`, TOKEN);
     await untilQuiet(thief.host);
   },

@@ -20,11 +20,10 @@ export const CONFIRMATION: readonly Fault[] = [
         "11-verbs",
         `confirm() { # ID; token on stdin
   load "$1"
-  IFS= read -r token
-  [ "$token" = "$(get token)" ] || refuse token "this is not the token of run $id"`,
+  check_token`,
         `confirm() { # ID; token on stdin
   load "$1"
-  IFS= read -r token`,
+  listen`,
       ),
     ],
     caughtBy: P1,
