@@ -1,15 +1,14 @@
 /** The activator's verbs, as functions: the only code that knows what stands on a host. */
 import type { z } from "zod";
 import type { Connection } from "../host/connection.ts";
-import type { Command, Finished, RunOptions } from "../process.ts";
+import type { Finished, RunOptions } from "../process.ts";
+import { Access } from "./access.ts";
 import { FrameReader } from "./frames.ts";
 import {
   type Facts,
   type Found,
   factsSchema,
   foundSchema,
-  isAnswered,
-  isGate,
   parseAnswer,
   type RunState,
   type RunStatus,
@@ -18,7 +17,7 @@ import {
   type Unwrapped,
   unwrappedSchema,
 } from "./protocol.ts";
-import { SCRIPT, streamed } from "./script.ts";
+import { SCRIPT } from "./script.ts";
 
 const yesNo = (value: boolean) => (value ? "yes" : "no");
 
@@ -61,12 +60,6 @@ export interface BeginRequest extends Terms {
   readonly actor: string;
 }
 
-/** What a host lets its deployer do; learnt by the first question, and kept for all connections to that host. */
-export interface Access {
-  /** Only plain words for the activator that is installed there, and nix-daemon: the login is a deploy user's. */
-  restricted: boolean;
-}
-
 export interface CheckRequest {
   readonly kind: "unit" | "command" | "http" | "tcp";
   /** The health check's name; a command is looked up by it in the release. */
@@ -82,7 +75,7 @@ export class Activator {
   readonly #connection: Connection;
   readonly #access: Access;
 
-  constructor(connection: Connection, access: Access = { restricted: false }) {
+  constructor(connection: Connection, access = new Access()) {
     this.#connection = connection;
     this.#access = access;
   }
@@ -196,17 +189,8 @@ export class Activator {
     return parseAnswer(schema, args[0], await this.#say(args, token, options));
   }
 
-  /** Sends the script along, unless a gate stands before the host: then the words alone, for the activator behind it. */
-  async #say(args: readonly string[], token: string, options?: RunOptions): Promise<Finished> {
-    if (!this.#access.restricted) {
-      const finished = await this.#connection.run(streamed("bungee-activator", SCRIPT, args, token), options);
-      if (!isGate(finished)) return finished;
-      this.#access.restricted = true;
-    }
-    const finished = await this.#connection.run(installed(args, token), options);
-    // No answer at all: the gate went with the system that had it, as in a way back. The next question finds out.
-    if (!isAnswered(finished)) this.#access.restricted = false;
-    return finished;
+  #say(words: readonly string[], input: string, options?: RunOptions): Promise<Finished> {
+    return this.#access.ask(this.#connection, { name: "bungee-activator", script: SCRIPT, words, input }, options);
   }
 }
 
@@ -224,9 +208,3 @@ const wordsOf = (profile: ProfileWords | null | undefined) =>
         `profile-user=${profile.user}`,
         ...(profile.path === null ? [] : [`profile-path=${profile.path}`]),
       ];
-
-/** The gate takes no other letters; of all that is sent, only an actor may have them. */
-const installed = (args: readonly string[], token: string): Command => ({
-  argv: ["bungee-activator", ...args.map((word) => word.replaceAll(/[^A-Za-z0-9+._?=/@:,%-]/g, "_"))],
-  stdin: `${token}\n`,
-});

@@ -1,11 +1,10 @@
 /** What is asked of the host of a binary cache: the one place that knows how it keeps what was pushed. The script is cache/keeper.sh. */
 import { z } from "zod";
 import type { Connection } from "../host/connection.ts";
-import type { Command, Finished, RunOptions } from "../process.ts";
-import { isGate, parseAnswer } from "./protocol.ts";
-import { CACHE_KEEPER, streamed } from "./script.ts";
-
-const NAME = "bungee-cache-keeper";
+import type { Finished, RunOptions } from "../process.ts";
+import { Access } from "./access.ts";
+import { parseAnswer } from "./protocol.ts";
+import { CACHE_KEEPER } from "./script.ts";
 
 const infoSchema = z.object({
   /** Whether its nix takes paths that nobody signed, of who asks. */
@@ -27,7 +26,7 @@ export type Kept = z.infer<typeof keptSchema>;
 /** The verbs over one connection, which is elevated already. They throw ConnectionLostError when it breaks. */
 export class CacheKeeper {
   readonly #connection: Connection;
-  #restricted = false;
+  readonly #access = new Access();
 
   constructor(connection: Connection) {
     this.#connection = connection;
@@ -35,7 +34,7 @@ export class CacheKeeper {
 
   /** Whether the login is a push user's. Known once a question was answered. */
   get restricted(): boolean {
-    return this.#restricted;
+    return this.#access.restricted;
   }
 
   async info(options?: RunOptions): Promise<CacheInfo> {
@@ -51,15 +50,12 @@ export class CacheKeeper {
     return parseAnswer(keptSchema, "keep", await this.#say(words, release));
   }
 
-  /** Sends the script along, unless a gate stands before the host. */
-  async #say(words: readonly string[], input: string, options?: RunOptions): Promise<Finished> {
-    if (!this.#restricted) {
-      const finished = await this.#connection.run(streamed(NAME, CACHE_KEEPER, words, input), options);
-      if (!isGate(finished)) return finished;
-      this.#restricted = true;
-    }
-    const command: Command = { argv: [NAME, ...words], stdin: `${input}\n` };
-    return await this.#connection.run(command, options);
+  #say(words: readonly string[], input: string, options?: RunOptions): Promise<Finished> {
+    return this.#access.ask(
+      this.#connection,
+      { name: "bungee-cache-keeper", script: CACHE_KEEPER, words, input },
+      options,
+    );
   }
 }
 

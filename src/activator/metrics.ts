@@ -2,8 +2,9 @@
 import { ProtocolError, RefusedError } from "../errors.ts";
 import type { Connection } from "../host/connection.ts";
 import type { RunOptions } from "../process.ts";
+import { Access } from "./access.ts";
 import { isGate } from "./protocol.ts";
-import { METRICS, streamed } from "./script.ts";
+import { METRICS } from "./script.ts";
 
 export interface Family {
   readonly name: string;
@@ -39,9 +40,12 @@ const LONGEST_VALUE = 1024;
 /** @throws ConnectionLostError | ProtocolError | RefusedError | the signal's reason */
 export async function readMetrics(connection: Connection, options: RunOptions = {}): Promise<Sample[]> {
   const kept = { ...options, keep: LONGEST_ANSWER };
-  let finished = await connection.run(streamed("bungee-metrics", METRICS, ["-"], ""), kept);
-  // A deploy user has words only, for what is installed there.
-  if (isGate(finished)) finished = await connection.run({ argv: ["bungee-activator", "metrics"] }, kept);
+  const gated = ["bungee-activator", "metrics"] as const;
+  const finished = await new Access().ask(
+    connection,
+    { name: "bungee-metrics", script: METRICS, words: ["-"], gated },
+    kept,
+  );
   if (isGate(finished)) {
     throw new RefusedError("the host's bungee is too old to tell its metrics to a deploy user", {
       mend: "deploy it once more with the bungee of now, or log in as somebody else (user, identityFile)",

@@ -1,5 +1,6 @@
 /** One host during a deployment: the one connection that everything uses, replaced when it breaks, and fresh ones for proof. */
-import { type Access, Activator } from "../activator/activator.ts";
+import { Access } from "../activator/access.ts";
+import { Activator } from "../activator/activator.ts";
 import { BungeeError, ConnectionLostError } from "../errors.ts";
 import type { Node } from "../fleet/node.ts";
 import type { Connect, Connection } from "../host/connection.ts";
@@ -18,7 +19,7 @@ export class Session {
   readonly #connect: Connect;
   readonly #secrets: Secrets | undefined;
   readonly #elevator: Elevator;
-  readonly #access: Access = { restricted: false };
+  readonly #access = new Access();
   #line: Line | undefined;
   #trouble: BungeeError | undefined;
   readonly #open = new Set<Connection>();

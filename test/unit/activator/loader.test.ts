@@ -24,7 +24,7 @@ function loginShellThat(prints: string): Connection {
 for (const noise of ["", "Welcome!\n", "without a newline", '{"protocol":2,"state":"committed"}', "log 5\n", "log 5"]) {
   test(`an answer is found behind ${JSON.stringify(noise)}`, async () => {
     await assert.rejects(
-      new Activator(loginShellThat(noise), { restricted: false }).status("run-of-nobody"),
+      new Activator(loginShellThat(noise)).status("run-of-nobody"),
       (error) => error instanceof RefusedError && error.reason === "no-such-run",
     );
   });
