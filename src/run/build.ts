@@ -1,4 +1,4 @@
-/** Builds the systems of a deployment, many in one nix call, and keeps them from the garbage collector until it ends. */
+/** Builds the systems of a deployment, many in one nix call, and keeps them from the garbage collector from their evaluation until it ends. */
 import type { BuildError } from "../errors.ts";
 import type { Evaluated } from "../fleet/node.ts";
 import { openStoreTunnel } from "../host/store-tunnel.ts";
@@ -7,20 +7,19 @@ import { copyDerivations } from "../nix/copy.ts";
 import { openRoots, type Roots } from "../nix/roots.ts";
 import type { Emit } from "./events.ts";
 import type { Job } from "./job.ts";
+import { together } from "./together.ts";
 
 interface Order {
   readonly job: Job;
   readonly evaluated: Evaluated;
-  readonly done: () => void;
-  readonly failed: (error: unknown) => void;
 }
 
 export class Builds implements AsyncDisposable {
   readonly #roots: Roots;
   readonly #emit: Emit;
   readonly #interruption: AbortSignal;
-  #waiting: Order[] = [];
-  #busy = false;
+  readonly #realised = together((orders: readonly Order[]) => this.#realise(orders));
+  readonly #kept = together((drvPaths: readonly string[]) => this.#roots.keep(drvPaths, this.#interruption));
 
   private constructor(roots: Roots, emit: Emit, interruption: AbortSignal) {
     this.#roots = roots;
@@ -36,6 +35,11 @@ export class Builds implements AsyncDisposable {
     await this.#roots.release();
   }
 
+  /** Between the evaluation and the build lie approvals, other builds and the order. */
+  async keep({ drvPath }: Evaluated): Promise<void> {
+    await this.#kept(drvPath);
+  }
+
   /** @throws BuildError */
   async build(job: Job, evaluated: Evaluated): Promise<Evaluated> {
     if (job.node.build === "target") await this.#onTarget(job, evaluated);
@@ -43,38 +47,15 @@ export class Builds implements AsyncDisposable {
     return evaluated;
   }
 
-  /** What comes while nix builds waits for it to end, and then goes in one call: nix schedules better than we would. */
-  #locally(job: Job, evaluated: Evaluated): Promise<void> {
-    return new Promise((done, failed) => {
-      this.#waiting.push({ job, evaluated, done, failed });
-      if (!this.#busy) void this.#work();
-    });
+  async #locally(job: Job, evaluated: Evaluated): Promise<void> {
+    const failure = (await this.#realised({ job, evaluated })).get(job.node.name);
+    if (failure !== undefined) throw failure;
   }
 
-  async #work(): Promise<void> {
-    this.#busy = true;
-    // One turn of the loop, so that nodes that are ready together are built together.
-    await new Promise(setImmediate);
-    while (this.#waiting.length > 0) {
-      const batch = this.#waiting;
-      this.#waiting = [];
-      try {
-        const failures = await this.#realise(batch);
-        for (const { job, done, failed } of batch) {
-          const failure = failures.get(job.node.name);
-          if (failure === undefined) done();
-          else failed(failure);
-        }
-      } catch (error) {
-        for (const { failed } of batch) failed(error);
-      }
-    }
-    this.#busy = false;
-  }
-
-  #realise(batch: readonly Order[]): Promise<ReadonlyMap<string, BuildError>> {
-    const nodeOf = new Map(batch.map(({ job, evaluated }) => [evaluated.drvPath, job.node.name]));
-    const requests = batch.map(({ job, evaluated }) => ({ name: job.node.name, ...evaluated }));
+  /** nix schedules better than we would. */
+  #realise(orders: readonly Order[]): Promise<ReadonlyMap<string, BuildError>> {
+    const nodeOf = new Map(orders.map(({ job, evaluated }) => [evaluated.drvPath, job.node.name]));
+    const requests = orders.map(({ job, evaluated }) => ({ name: job.node.name, ...evaluated }));
     return realise(requests, {
       root: this.#roots.next("systems"),
       signal: this.#interruption,

@@ -1,7 +1,7 @@
 /** A deployment: survey the fleet, make the plan, have it approved, send every node on its way, and collect how each ended. */
 import pLimit from "p-limit";
 import { describeError, InterruptedError } from "../errors.ts";
-import type { Node } from "../fleet/node.ts";
+import type { Evaluated, Node } from "../fleet/node.ts";
 import { predecessors, waves } from "../fleet/order.ts";
 import type { Connect } from "../host/connection.ts";
 import { Builds } from "./build.ts";
@@ -42,7 +42,9 @@ export async function deploy(
     const session = new Session(node, telling(connect, node, emit), request.secrets);
     const stages = new Stages(node.name, emit);
     const build = async () => builds.build(job, await surveyor.evaluated(job));
-    const job: Job = { request, node, serial, session, stages, emit, log, interruption, build };
+    // A plan builds nothing.
+    const keep = async (evaluated: Evaluated) => (request.dryRun ? undefined : builds.keep(evaluated));
+    const job: Job = { request, node, serial, session, stages, emit, log, interruption, keep, build };
     return job;
   });
   const surveyor = new Surveyor(jobs);

@@ -50,6 +50,8 @@ export interface Job {
   readonly log: (source: "nix" | "activation", line: string) => void;
   /** Aborted when no new work may start. */
   readonly interruption: AbortSignal;
+  /** Keeps what was evaluated from the garbage collector, until the deployment ends. */
+  readonly keep: (evaluated: Evaluated) => Promise<void>;
   /** Builds the node's system where its settings say, and keeps it from the garbage collector until the deployment ends. */
   readonly build: () => Promise<Evaluated>;
 }

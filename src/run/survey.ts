@@ -83,4 +83,8 @@ async function ask(job: Job): Promise<Facts> {
 }
 
 const evaluate = (job: Job): Promise<Evaluated> =>
-  stage(job).within("evaluate", () => job.request.evaluate(job.node.name));
+  stage(job).within("evaluate", async () => {
+    const evaluated = await job.request.evaluate(job.node.name);
+    await job.keep(evaluated);
+    return evaluated;
+  });

@@ -73,18 +73,23 @@ describe("P14: no garbage collection takes a system that is on its way", { skip 
     assert.deepEqual([running, profile, bootDefault], [release, release, release]);
   });
 
-  test("what is kept is let go of at the end, on both sides", async () => {
-    await using scene = await Scene.open({ hosts: ["web1"] });
+  test("what is kept is let go of at the end, on both sides; until then also what waits for its turn", async () => {
+    await using scene = await Scene.open({ hosts: ["web1", "web2"] });
     const host = scene.host("web1");
-    await scene.write({ web1: { version: "2", behaviour: "slow", arguments: { seconds: 3 } } });
-    const deploy = scene.start("deploy", "web1", "--report", "json");
+    await scene.write({
+      web1: { version: "2", behaviour: "slow", arguments: { seconds: 3 } },
+      web2: { version: "2", bungee: { after: ["web1"] } },
+    });
+    const deploy = scene.start("deploy", "--all", "--report", "json");
     await untilState(host, "activating");
     const kept = await host.output("readlink /nix/var/nix/gcroots/bungee/*-release");
     await scene.deployer.output("nix-collect-garbage");
     await scene.deployer.output(["nix-store", "--check-validity", kept]);
-    assert.equal((await finish(deploy)).code, 0);
+    const { outcomes, stdout } = await finish(deploy);
+    assert.deepEqual([outcomes.web1?.kind, outcomes.web2?.kind], ["confirmed", "confirmed"], stdout);
     await untilQuiet(host);
     assert.equal(await host.output("ls /nix/var/nix/gcroots/bungee"), "");
+    assert.equal(await scene.deployer.output("ls -A .local/state/bungee/gcroots"), "");
     await scene.deployer.output("nix-collect-garbage");
     assert.notEqual(
       (await scene.deployer.run(["nix-store", "--check-validity", kept])).code,

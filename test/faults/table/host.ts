@@ -41,13 +41,19 @@ export const HOST: readonly Fault[] = [
         ":",
       ),
     ],
-    caughtBy: P14("what is kept is let go of at the end, on both sides"),
+    caughtBy: P14("what is kept is let go of at the end, on both sides; until then also what waits for its turn"),
+  },
+  {
+    pitfall: "P14",
+    what: "what was evaluated is kept only once it is built",
+    edits: [src("run/build.ts", "    await this.#kept(drvPath);\n", "")],
+    caughtBy: P14("what is kept is let go of at the end, on both sides; until then also what waits for its turn"),
   },
   {
     pitfall: "P14",
     what: "no GC root on the deployer",
     edits: [src("nix/build.ts", `options.root === undefined ? [] : ["--add-root", options.root]`, "[]")],
-    caughtBy: P14("what is kept is let go of at the end, on both sides"),
+    caughtBy: P14("what is kept is let go of at the end, on both sides; until then also what waits for its turn"),
   },
   {
     pitfall: "P15",

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, utimesSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -127,6 +128,35 @@ describe("with a real store", { skip: withoutNix }, () => {
     await collect();
     assert.deepEqual(await missingPaths(paths), paths);
     assert.ok(!existsSync(`${rootsDirectory()}/deployment-1`));
+  });
+
+  it("keeps what was only evaluated, with all that it is built of, and nothing once it is released", async () => {
+    const first = real!.instantiate("a", user("evaluated-a", derivation("needed", "echo x > $out")));
+    const second = real!.instantiate("b", derivation("evaluated-b", "echo b > $out"));
+    const needed = execFileSync("nix-store", ["--query", "--requisites", first.drvPath], { encoding: "utf8" });
+    const input = needed.split("\n").find((path) => path.endsWith("-needed.drv"))!;
+    const drvPaths = [first.drvPath, input, second.drvPath];
+    const collect = async () => {
+      for (const path of drvPaths) await runLocal({ argv: ["nix-store", "--delete", path] });
+    };
+    const roots = await openRoots("deployment-3");
+    await roots.keep([first.drvPath]);
+    await roots.keep([second.drvPath, first.drvPath]);
+    await collect();
+    assert.deepEqual(await missingPaths(drvPaths), []);
+    const stillAtIt = roots.keep([first.drvPath]);
+    await roots.release();
+    await stillAtIt;
+    await roots.keep([first.drvPath]);
+    assert.ok(!existsSync(`${rootsDirectory()}/deployment-3`));
+    await collect();
+    assert.deepEqual(await missingPaths(drvPaths), drvPaths);
+  });
+
+  it("says nothing of what cannot be kept: its build will", async () => {
+    const roots = await openRoots("deployment-4");
+    await roots.keep([`/elsewhere/"\${"x"}".drv`]);
+    await roots.release();
   });
 
   it("builds nothing twice, and nothing at all for no request", async () => {
