@@ -102,8 +102,7 @@ export class Field implements AsyncDisposable {
     const nodes = targets.map(({ place, system }) => nodeOf(PLACES[place]!, system));
     const bungee = ["node", MAIN, "deploy", ...nodes, ...words, "--report", "json"];
     const argv = ["unshare", "--mount", "--propagation", "private", "sh", "-euc", SEES, "sh", sight, ...bungee];
-    const env = { NODE_COMPILE_CACHE: "/root/.cache/node", BUNGEE_CHAOS: mark };
-    const running = deployer.spawn(argv, { cwd: FLAKE, env });
+    const running = deployer.spawn(argv, { cwd: FLAKE, env: { BUNGEE_CHAOS: mark } });
     running.child.stdin?.end();
     return { running, nodes, mark };
   }

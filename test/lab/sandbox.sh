@@ -9,6 +9,8 @@ set -eu
 hostname lab
 do_or_die "mount a tmpfs" mount -t tmpfs -o mode=755 run /run
 mkdir -p /run/lab
+# Each user makes a folder in it (sandbox.ts, compiled).
+mkdir -m 1777 /run/lab/compiled
 # Nix, run outside of a workstation, must never touch the store of this machine.
 if [ -d /nix ]; then
   mount -t tmpfs -o mode=755 nix /nix

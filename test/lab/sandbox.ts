@@ -8,6 +8,12 @@ import { childrenOf } from "./processes.ts";
 const namespaces = ["--mount", "--net", "--pid", "--uts", "--ipc", "--mount-proc", "--propagation", "private"];
 const asRoot = process.getuid?.() === 0;
 
+/**
+ * Where all processes of Node in a sandbox, those in workstations included, share what they have compiled: half of a start. On the
+ * sandbox's own /run (sandbox.sh): gone with it.
+ */
+export const compiled = "/run/lab/compiled";
+
 /** The cgroup that the sandbox lends to its labs; undefined outside of a sandbox. */
 export function sandboxCgroup(): string | undefined {
   return process.env[cgroupVariable];
@@ -35,7 +41,7 @@ export async function inSandbox(argv: readonly string[], options: SandboxOptions
   const mode = options.stdio ?? "inherit";
   const child = spawnTied(entrance(argv), {
     stdio: [mode, mode, mode === "inherit" ? mode : "pipe"],
-    env: { ...adminEnv(), [cgroupVariable]: cgroup },
+    env: { ...adminEnv(), [cgroupVariable]: cgroup, NODE_COMPILE_CACHE: compiled },
   });
   child.stderr?.setEncoding("utf8").on("data", (text: string) => options.stderr?.(text));
   const init = () => childrenOf(child.pid!)[0];

@@ -5,7 +5,7 @@ import { after, before, describe, it } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Lab, openLab } from "./lab.ts";
 import { releases } from "./rootfs.ts";
-import { needsSandbox } from "./sandbox.ts";
+import { compiled, needsSandbox } from "./sandbox.ts";
 import { checkout, type Workstation } from "./workstation.ts";
 
 const nix = { bookworm: /^nix \(Nix\) 2\.8\./, trixie: /^nix \(Nix\) 2\.26\./ };
@@ -47,12 +47,20 @@ describe("workstation", needsSandbox, () => {
       it("has a home, a store and an environment of its own", async () => {
         assert.equal(
           await workstation.output("env | cut -d= -f1 | grep -v ^PWD | sort | xargs", { env: { A: "b" } }),
-          "A HOME LANG PATH USER",
+          "A HOME LANG NODE_COMPILE_CACHE PATH USER",
         );
         const another = await lab.workstation({ release });
         await workstation.output("nix store add-path --name mine ~/.ssh/config; touch ~/mine");
         assert.equal(await another.output("ls ~ /nix/store | grep mine || true"), "");
         await another.close();
+      });
+
+      it("shares what node compiles with the sandbox, each user apart", async () => {
+        const script = ["node", "-p", 'require("module").getCompileCacheDir()'];
+        const [root, alice] = [await workstation.output(script), await workstation.output(script, { user: "alice" })];
+        for (const folder of [root, alice]) assert.ok(folder.startsWith(`${compiled}/`) && existsSync(folder), folder);
+        assert.notEqual(root, alice);
+        assert.equal(process.env.NODE_COMPILE_CACHE, compiled);
       });
 
       it("reaches every host by name, with the right keys, and checks the host key", async () => {

@@ -13,6 +13,7 @@ import { type CommandLine, Inside, type Running, type RunOptions } from "./insid
 import type { Lab } from "./lab.ts";
 import { childrenOf } from "./processes.ts";
 import type { Release } from "./rootfs.ts";
+import { compiled } from "./sandbox.ts";
 import { keyFile, sshConfig, users } from "./ssh.ts";
 
 export type WorkstationOptions = {
@@ -70,6 +71,7 @@ export class Workstation {
     const holder = await startHolder([...onDisk, ...apart, "sh", script], {
       DISK: "/run/lab/disk",
       CHECKOUT: checkout,
+      COMPILED: compiled,
     });
     return new Workstation(lab, release, disk, holder);
   }
@@ -81,12 +83,12 @@ export class Workstation {
 
   /** Starts a process; `kill` reaches the process itself. */
   spawn(command: CommandLine, options: RunOptions = {}): Running {
-    return inside.spawn(this.#init(), command, { cwd: this.home, ...options });
+    return inside.spawn(this.#init(), command, this.#at(options));
   }
 
   /** Runs a process to its end. */
   async run(command: CommandLine, options: RunOptions = {}): Promise<Result> {
-    return await inside.run(this.#init(), command, { cwd: this.home, ...options });
+    return await inside.run(this.#init(), command, this.#at(options));
   }
 
   /** Runs a process that has to succeed; gives its standard output without the last newline. */
@@ -97,7 +99,7 @@ export class Workstation {
 
   /** The command line, to be run in the sandbox, of a command in the workstation. */
   enterArgv(command: CommandLine, env: Record<string, string> = {}): string[] {
-    return inside.argv(this.#init(), command, { cwd: this.home, env });
+    return inside.argv(this.#init(), command, this.#at({ env }));
   }
 
   /** Tells the workstation which hosts there are: names and host keys. */
@@ -111,6 +113,10 @@ export class Workstation {
     this.#lab.forget(this);
     await stopHolder(this.#holder);
     await this.#disk.close();
+  }
+
+  #at({ env, ...options }: RunOptions): RunOptions {
+    return { cwd: this.home, env: { NODE_COMPILE_CACHE: compiled, ...env }, ...options };
   }
 
   #init(): number {
