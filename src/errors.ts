@@ -52,6 +52,13 @@ export class CopyError extends BungeeError {
 /** None of a node's addresses answered. */
 export class UnreachableError extends BungeeError {
   readonly code = "unreachable";
+  /** One took the connection, and let nobody in before the time was over: with more of it, it may. */
+  readonly answered: boolean;
+
+  constructor(message: string, options: ConstructorParameters<typeof BungeeError>[1] & { answered?: boolean }) {
+    super(message, options);
+    this.answered = options.answered ?? false;
+  }
 }
 
 /** The host's key is unknown, changed or revoked: nothing was sent to it. */

@@ -160,11 +160,12 @@ function gravest(target: Target, addresses: readonly string[], failures: Readonl
   const [first] = errors as [BungeeError];
   if (!(first instanceof UnreachableError)) return first;
   const reasons = (errors as BungeeError[]).map((error) => error.message).join("; ");
-  const error = new UnreachableError(`cannot reach ${target.node}: ${reasons}`, {
-    mend: first.mend,
+  const ready = errors.find((error) => error instanceof UnreachableError && error.answered) as BungeeError | undefined;
+  return new UnreachableError(`cannot reach ${target.node}: ${reasons}`, {
+    mend: (ready ?? first).mend,
     node: target.node,
+    answered: ready !== undefined,
   });
-  return error;
 }
 
 function about(

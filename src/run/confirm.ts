@@ -1,21 +1,13 @@
 /** The proof that a host can be reached and is well after its activation: a fresh connection, tried again until the deadline. */
-import { LoginError, RefusedError, UnhealthyError } from "../errors.ts";
-import { pause } from "./clock.ts";
+import { RefusedError, UnhealthyError } from "../errors.ts";
 import { Health } from "./health.ts";
 import { askOn } from "./probe.ts";
 import { isPassing, type Session } from "./session.ts";
 import { ANSWER_MS, unlessSilent } from "./silence.ts";
 
-/** One try may take this long: a firewall that drops silently must not eat all the time there is. */
-const TRY_MS = 5000;
 /** Of the time there is, the last part is for telling the host that it is not well, before it goes back without knowing why. */
 const LAST_PART = 0.1;
 const LAST_PART_MS = 1000;
-/**
- * An sshd that refuses the key is asked less and less often: from OpenSSH 9.8 on it shuts out who fails too often (PerSourcePenalties: five
- * seconds for each, from fifteen on), and would not let the deployer see that the host went back.
- */
-const REFUSED_MS = { first: 1000, longest: 8000 };
 
 /**
  * Confirms a run on a connection opened for it, which then becomes the session's own, once the node's health checks are all well.
@@ -32,11 +24,10 @@ export async function confirm(
   const deadline = performance.now() + timeout * 1000;
   const wellBy = deadline - Math.min(LAST_PART_MS, timeout * 1000 * LAST_PART);
   const health = new Health(session.node.healthChecks, say);
-  let refusals = 0;
   for (;;) {
     const began = performance.now();
     try {
-      const line = await session.fresh({ timeoutMs: Math.min(TRY_MS, Math.max(deadline - began, 1000)) });
+      const line = await session.fresh({ by: deadline });
       await session.adopt(line);
       await health.untilWell(askOn(line, run, token), wellBy);
       await unlessSilent(ANSWER_MS, (options) => line.activator.confirm(run, token, options));
@@ -49,25 +40,9 @@ export async function confirm(
       }
       if (!(error instanceof RefusedError) && !isPassing(error)) throw error;
       session.note(error);
-      refusals = error instanceof LoginError ? refusals + 1 : 0;
-      const next = began + untilNextTry(retryEvery * 1000, refusals, deadline - began);
-      if (next > deadline) return;
-      await pause(Math.max(0, next - performance.now()));
+      if (!(await session.patience.untilNextTry({ began, deadline, every: retryEvery * 1000 }))) return;
     }
   }
-}
-
-/**
- * How long after the beginning of one try the next one begins, in milliseconds.
- * @param every between two tries, at least
- * @param refusals how often in a row sshd has refused the login
- * @param left of all the time there is: its end sees a try, too
- */
-export function untilNextTry(every: number, refusals: number, left: number): number {
-  if (refusals === 0) return every;
-  const least = Math.max(every, REFUSED_MS.first);
-  const patience = Math.min(least * 2 ** (refusals - 1), REFUSED_MS.longest);
-  return Math.max(least, Math.min(patience, left - least));
 }
 
 /** The host goes back at once. If it cannot be told, it does so when its time is over. */

@@ -6,7 +6,7 @@ import type { Node } from "../fleet/node.ts";
 import type { Connect, Connection } from "../host/connection.ts";
 import { Elevator } from "../host/elevation/elevation.ts";
 import type { Secrets } from "../host/secrets.ts";
-import { pause } from "./clock.ts";
+import { Patience } from "./patience.ts";
 
 /** A connection whose root commands are elevated, and the activator behind it. */
 export interface Line {
@@ -14,8 +14,20 @@ export interface Line {
   readonly activator: Activator;
 }
 
+interface Reaching {
+  readonly signal?: AbortSignal;
+  /** For the login. */
+  readonly timeoutMs?: number;
+  /** One of several tries, all within this time: milliseconds of the monotonic clock. Then the host's own pace says how long it takes. */
+  readonly by?: number;
+}
+
+/** Milliseconds between two tries: less and less often. */
+const INSIST_MS = { first: 100, longest: 2000 };
+
 export class Session {
   readonly node: Node;
+  readonly patience = new Patience();
   readonly #connect: Connect;
   readonly #secrets: Secrets | undefined;
   readonly #elevator: Elevator;
@@ -32,19 +44,40 @@ export class Session {
   }
 
   /** The line in use; a new one when there is none, or when it broke. */
-  async line(options: { signal?: AbortSignal; timeoutMs?: number } = {}): Promise<Line> {
-    if (this.#line === undefined || this.#line.connection.lost.aborted) this.#line = await this.fresh(options);
+  async line(options: Reaching = {}): Promise<Line> {
+    this.#line = this.#standing ?? (await this.fresh(options));
     return this.#line;
   }
 
+  get #standing(): Line | undefined {
+    return this.#line?.connection.lost.aborted ? undefined : this.#line;
+  }
+
   /** A new TCP connection, never the one in use: what proves that the host can be reached. */
-  async fresh(options: { signal?: AbortSignal; timeoutMs?: number } = {}): Promise<Line> {
+  async fresh(options: Reaching = {}): Promise<Line> {
     const secrets = this.#secrets && { secrets: this.#secrets };
-    const bare = await this.#connect({ ...this.node, node: this.node.name }, { ...options, ...secrets });
+    const { by, ...limits } = options;
+    const target = { ...this.node, node: this.node.name };
+    const connect = (timeoutMs?: number) =>
+      this.#connect(target, { ...limits, ...secrets, ...(timeoutMs === undefined ? {} : { timeoutMs }) });
+    const bare = await (by === undefined ? connect() : this.#inTime(by, connect));
     this.#open.add(bare);
     bare.lost.addEventListener("abort", () => this.#open.delete(bare), { once: true });
     const connection = this.#elevator.over(bare);
     return { connection, activator: new Activator(connection, this.#access) };
+  }
+
+  async #inTime(deadline: number, connect: (timeoutMs: number) => Promise<Connection>): Promise<Connection> {
+    const began = performance.now();
+    const allowed = this.patience.forTry(deadline - began);
+    try {
+      const connection = await connect(allowed);
+      this.patience.reached();
+      return connection;
+    } catch (error) {
+      this.patience.missed(error, allowed, performance.now() - began);
+      throw error;
+    }
   }
 
   /** Whether the login is a deploy user's, who may not become root but through the activator. Known once a question was answered. */
@@ -83,16 +116,18 @@ export class Session {
    * @throws what the last try said, when the time is over
    */
   async insist<T>(deadline: number, ask: (activator: Activator) => Promise<T>): Promise<T> {
-    for (let wait = 100; ; wait = Math.min(wait * 2, 2000)) {
+    const { first, longest } = INSIST_MS;
+    if (this.#standing === undefined) await this.patience.untilAllowed(deadline);
+    for (let every = first; ; every = Math.min(every * 2, longest)) {
+      const began = performance.now();
       try {
-        const left = deadline - performance.now();
-        const { activator } = await this.line({ timeoutMs: Math.max(1000, Math.min(left, 5000)) });
+        const { activator } = await this.line({ by: deadline });
         return await ask(activator);
       } catch (error) {
-        if (!isPassing(error) || performance.now() + wait > deadline) throw error;
+        if (!isPassing(error)) throw error;
         this.note(error);
         if (error instanceof ConnectionLostError) this.drop();
-        await pause(wait);
+        if (!(await this.patience.untilNextTry({ began, deadline, every }))) throw error;
       }
     }
   }

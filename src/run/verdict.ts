@@ -3,12 +3,13 @@
 import type { Facts, RunStatus } from "../activator/protocol.ts";
 import type { Profile } from "../fleet/node.ts";
 import type { LostSight } from "./carry-out.ts";
-import { pause } from "./clock.ts";
 import type { Outcome } from "./outcome.ts";
 import { reason } from "./reason.ts";
 import { named } from "./release.ts";
 import { isPassing, type Session } from "./session.ts";
 import { ANSWER_MS, unlessSilent } from "./silence.ts";
+
+const LOOK_EVERY_MS = 500;
 
 interface Sight {
   readonly timeoutMs: number;
@@ -77,17 +78,17 @@ export function lostSight(session: Session, run: string, error: LostSight): Extr
 /** How the host is, over a connection opened now; null when it cannot be asked. */
 async function look(session: Session, { timeoutMs, profile }: Sight): Promise<Facts | null> {
   const deadline = performance.now() + timeoutMs;
-  do {
+  for (;;) {
+    const began = performance.now();
     try {
-      await session.adopt(await session.fresh({ timeoutMs: Math.max(1000, deadline - performance.now()) }));
+      await session.adopt(await session.fresh({ by: deadline }));
       const { activator } = await session.line();
       return await unlessSilent(ANSWER_MS, (options) => activator.facts(profile, options));
     } catch (error) {
       if (!isPassing(error)) return null;
-      await pause(500);
+      if (!(await session.patience.untilNextTry({ began, deadline, every: LOOK_EVERY_MS }))) return null;
     }
-  } while (performance.now() < deadline);
-  return null;
+  }
 }
 
 /** What is not as it was before the run. */

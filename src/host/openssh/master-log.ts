@@ -8,7 +8,7 @@ import type { Destination } from "../destination.ts";
 import { readKeyFile } from "../key-file.ts";
 import type { Secrets } from "../secrets.ts";
 import { NoCommonAlgorithm } from "../ssh2/negotiation.ts";
-import { unreachable } from "../ssh2/way.ts";
+import { unreachable, unready } from "../ssh2/way.ts";
 
 export interface Outset {
   readonly destination: Destination;
@@ -63,7 +63,7 @@ export function timeoutOf(reason: unknown, outset: Outset): unknown {
   const what = isLoggingIn(outset.log)
     ? "the login did not end in time"
     : "it takes the connection, but sshd says nothing";
-  return unreachable(`${hostname} port ${port}: ${what}${outset.complaint && ` (${outset.complaint})`}`);
+  return unready(`${hostname} port ${port}: ${what}${outset.complaint && ` (${outset.complaint})`}`);
 }
 
 /** Why a connection that stood is there no more. */

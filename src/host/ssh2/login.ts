@@ -9,7 +9,7 @@ import { algorithmsFor } from "./algorithms.ts";
 import { prepareCipher } from "./cipher.ts";
 import { findIdentities, type Identities, LockedKey, LockedKeyAgent, unusableAgentKeys } from "./identity.ts";
 import { NoCommonAlgorithm } from "./negotiation.ts";
-import { unreachable, type Way, wayByCommand, wayByTcp, wayThroughJump } from "./way.ts";
+import { unreachable, unready, type Way, wayByCommand, wayByTcp, wayThroughJump } from "./way.ts";
 
 export interface Login {
   readonly client: Client;
@@ -212,7 +212,7 @@ class Attempt {
     const what =
       this.#phase === "greeting" ? "it takes the connection, but sshd says nothing" : "the login did not end in time";
     const complaint = this.#way.complaint();
-    return unreachable(`${hostname} port ${port}: ${what}${complaint && ` (${complaint})`}`);
+    return unready(`${hostname} port ${port}: ${what}${complaint && ` (${complaint})`}`);
   }
 
   #refused(error: ClientError | undefined): LoginError {

@@ -107,6 +107,14 @@ export function unreachable(message: string, cause?: unknown): UnreachableError 
   });
 }
 
+/** The connection stood when the time was over. */
+export function unready(message: string): UnreachableError {
+  return new UnreachableError(message, {
+    mend: "look at what sshd waits for there (a name server, a directory of users), or give it more time: ConnectTimeout in ssh_config",
+    answered: true,
+  });
+}
+
 /** Node collects the failures of several addresses of one name in an AggregateError. */
 export function reasonOf(error: NodeJS.ErrnoException): string {
   const all = error instanceof AggregateError ? (error.errors as NodeJS.ErrnoException[]) : [error];

@@ -43,8 +43,29 @@ export const CONFIRMATION: readonly Fault[] = [
   {
     pitfall: "P7",
     what: "one attempt to confirm",
-    edits: [src("run/confirm.ts", "      if (next > deadline) return;", "      return;")],
+    edits: [
+      src(
+        "run/confirm.ts",
+        "      if (!(await session.patience.untilNextTry({ began, deadline, every: retryEvery * 1000 }))) return;",
+        "      return;",
+      ),
+    ],
     caughtBy: P7("a firewall that is reloaded drops all for six seconds"),
+  },
+  {
+    pitfall: "P7",
+    what: "no attempt may take longer than the first",
+    edits: [src("run/patience.ts", "this.#tryMs = Math.max(this.#tryMs, twice);", "void twice;")],
+    caughtBy: P7("nobody gets in before seven seconds are over"),
+  },
+  {
+    pitfall: "P7",
+    what: "a login that is refused is tried as often as one that nobody answers",
+    edits: [src("run/patience.ts", "  if (refusals === 0) return every;", "  if (refusals >= 0) return every;")],
+    caughtBy: pitfalls(
+      "one-attempt",
+      "P7: an sshd that shuts out who fails too often has no reason to, and the deployer sees why nobody gets in",
+    ),
   },
   {
     pitfall: "P7",

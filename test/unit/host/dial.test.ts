@@ -70,6 +70,7 @@ for (const ssh of TRANSPORTS) {
         const error = await failure(sshd, sshd.hostConfig("web", `Port ${port}`), {}, { timeoutMs: 400 });
         assert.ok(error instanceof UnreachableError);
         assert.match(error.message, /it takes the connection, but sshd says nothing/);
+        assert.ok(error.answered, "with more time it may");
         assert.ok(performance.now() - start < 8000);
         for (const socket of sockets) socket.destroy();
         server.close();

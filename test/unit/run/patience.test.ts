@@ -1,7 +1,8 @@
-/** When a confirmation is tried again. */
+/** How long a try to log in may take, and when it is tried again. */
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { untilNextTry } from "../../../src/run/confirm.ts";
+import { LoginError, UnreachableError } from "../../../src/errors.ts";
+import { Patience, untilNextTry } from "../../../src/run/patience.ts";
 
 /** When tries begin, in milliseconds, if every login is refused. */
 function tries(every: number, timeout: number): number[] {
@@ -26,7 +27,7 @@ function penalty(times: readonly number[]): number {
   );
 }
 
-describe("a confirmation is tried again", () => {
+describe("a host that lets nobody in is asked again", () => {
   it("as often as the settings say, where nobody refuses the login", () => {
     for (const every of [100, 1000, 20_000])
       for (const left of [10, 8000, 300_000]) assert.equal(untilNextTry(every, 0, left), every);
@@ -47,5 +48,37 @@ describe("a confirmation is tried again", () => {
   it("never more often than the settings say", () => {
     for (const every of [3000, 20_000])
       for (const refusals of [1, 5, 2000]) assert.ok(untilNextTry(every, refusals, 60_000) >= every);
+  });
+});
+
+describe("a try to log in has its time", () => {
+  const slow = new UnreachableError("the login did not end in time", { mend: "", answered: true });
+  const silent = new UnreachableError("no answer", { mend: "" });
+  /** What each of these tries was allowed, when all of them took it. */
+  const allowed = (left: number, errors: readonly unknown[]) => {
+    const patience = new Patience();
+    return errors.map((error) => {
+      const ms = patience.forTry(left);
+      patience.missed(error, ms, ms + 1);
+      return ms;
+    });
+  };
+
+  it("twice as much as the one before it, where a host takes its time", () =>
+    assert.deepEqual(allowed(60_000, [slow, slow, slow, slow, slow]), [5000, 10_000, 20_000, 40_000, 60_000]));
+
+  it("and no longer than TCP asks often, where nobody takes the connection", () =>
+    assert.deepEqual(allowed(60_000, [silent, silent, silent, silent]), [5000, 10_000, 10_000, 10_000]));
+
+  it("as before, where the host has said no, whatever that took", () =>
+    assert.deepEqual(allowed(60_000, [new LoginError("no", { mend: "" }), slow, slow]), [5000, 5000, 10_000]));
+
+  it("that of which no end was left teaches nothing, and the last one has a second", () => {
+    const patience = new Patience();
+    assert.equal(patience.forTry(300), 1000);
+    patience.missed(slow, 1000, 1001);
+    assert.equal(patience.forTry(60_000), 5000);
+    patience.missed(silent, 5000, 20);
+    assert.equal(patience.forTry(60_000), 5000, "a connection that is refused is no silence");
   });
 });
