@@ -36,7 +36,7 @@
       nixosModules.cache-client.imports = [ ./nix/cache-client.nix ];
 
       lib = {
-        # { pkgs, flake } → checks for `nix flake check`
+        # { pkgs, flake, schema ? "auto" } → checks for `nix flake check`
         checks = import ./nix/checks.nix;
         # { nixosConfigurations, port ? 9100 } → static_configs for Prometheus
         scrapeTargets = import ./nix/scrape-targets.nix;

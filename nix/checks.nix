@@ -1,6 +1,10 @@
-# { pkgs, flake } → checks for `nix flake check`: what `bungee deploy` would refuse before it asks any host, and the assertions of every
-# node. Nothing is built for it but an empty file.
-{ pkgs, flake }:
+# { pkgs, flake, schema ? "auto" } → checks for `nix flake check`: what `bungee deploy` would refuse before it asks any host, and the assertions of
+# every node. Nothing is built for it but an empty file. `schema` says whose settings are read, as `--schema` does.
+{
+  pkgs,
+  flake,
+  schema ? "auto",
+}:
 let
   inherit (builtins)
     addErrorContext
@@ -19,19 +23,19 @@ let
     toJSON
     ;
 
-  schema = builtins.fromJSON (builtins.readFile ./schema.json);
-  validate = import ./validate.nix;
-  check = at: value: validate { inherit schema at value; };
+  pathOf = import ./attribute-path.nix;
+  settings = builtins.fromJSON (builtins.readFile ./schema.json);
+  check = at: value: import ./validate.nix { inherit at value; schema = settings; };
 
-  configurations = flake.nixosConfigurations or { };
-  names = attrNames configurations;
+  fleet = import ./fleet.nix { inherit flake schema; };
+  inherit (fleet) nodes;
+  names = attrNames nodes;
   output = flake.bungee or { };
   # What may stand in the flake's output `bungee`; what `ci` says is for `bungee ci` to judge.
   parts = [ "defaults" "nodes" "ci" ];
   part = name: if isAttrs (output.${name} or null) then output.${name} else { };
   defaults = part "defaults";
   overrides = part "nodes";
-  settingsOf = name: configurations.${name}.config.bungee or { };
 
   ofOutput =
     if !isAttrs output then
@@ -43,8 +47,8 @@ let
       ++ map (name: "bungee.${name}: is not an attribute set") (
         filter (name: !isAttrs (output.${name} or { })) [ "defaults" "nodes" ]
       )
-      ++ map (name: "bungee.nodes.${name}: no such node in nixosConfigurations") (
-        filter (name: !configurations ? ${name}) (attrNames overrides)
+      ++ map (name: "${pathOf [ "bungee" "nodes" name ]}: no such node in ${fleet.from}") (
+        filter (name: !nodes ? ${name}) (attrNames overrides)
       )
       ++ map (name: "bungee.defaults.${name}: cannot be the same for every node; set it for each") (
         filter (name: defaults ? ${name}) [ "addresses" "after" "node" ]
@@ -52,7 +56,7 @@ let
       ++ check "bungee.defaults" defaults;
 
   # From the strongest: src/fleet/settings.ts
-  layersOf = name: [ (settingsOf name) (overrides.${name} or { }) defaults ];
+  layersOf = name: [ nodes.${name}.own (overrides.${name} or { }) nodes.${name}.said defaults ];
   firstOf =
     path: fallback: layers:
     let
@@ -67,23 +71,23 @@ let
       after = if isAttrs settings && isList (settings.after or null) then settings.after else [ ];
     in
     map (other: "${at}.after: ${toJSON other} is not a node of the fleet") (
-      filter (other: !(builtins.isString other && configurations ? ${other})) after
+      filter (other: !(builtins.isString other && nodes ? ${other})) after
     );
 
   ofNode =
     name:
     let
-      at = "nixosConfigurations.${name}.config.bungee";
-      outer = "bungee.nodes.${name}";
+      at = nodes.${name}.place;
+      inherit (nodes.${name}) own assertions;
+      outer = pathOf [ "bungee" "nodes" name ];
       layers = layersOf name;
       node = firstOf [ "node" ] name layers;
       nameless = firstOf [ "addresses" ] null layers == null;
-      config = configurations.${name}.config;
 
       wrong =
         (if overrides ? ${name} then check outer overrides.${name} ++ unknownAfter outer overrides.${name} else [ ])
-        ++ check at (settingsOf name)
-        ++ unknownAfter at (settingsOf name);
+        ++ check at own
+        ++ unknownAfter at own;
     in
     wrong
     ++ (if node == name then [ ] else [ "${at}.node: ${toJSON node} is not the name of this node, ${toJSON name}" ])
@@ -95,7 +99,7 @@ let
     )
     # Of settings that are wrong, nothing more is to be said.
     ++ (if wrong == [ ] then tooLong name at layers else [ ])
-    ++ map (failed: "nixosConfigurations.${name}: ${failed.message}") (filter (each: !each.assertion) (config.assertions or [ ]));
+    ++ map (failed: "${pathOf [ fleet.from name ]}: ${failed.message}") (filter (each: !each.assertion) assertions);
 
   # A unit that has to live longer than the host waits is never confirmed.
   tooLong =
@@ -103,7 +107,7 @@ let
     let
       timeout = firstOf [ "confirmation" "timeout" ] 30 layers;
       checks = builtins.foldl' (below: set: below // set) { } (
-        builtins.filter isAttrs (map (layer: layer.healthChecks or null) (builtins.genList (index: builtins.elemAt layers (2 - index)) 3))
+        builtins.filter isAttrs (builtins.foldl' (strongestLast: layer: [ (layer.healthChecks or null) ] ++ strongestLast) [ ] layers)
       );
       seconds = each: if isAttrs (each.unit or null) then firstOf [ "for" ] 3 [ each.unit ] else if each.unit or null == null then 0 else 3;
     in
@@ -119,11 +123,12 @@ let
     in
     if done == [ ] then attrNames left else waiting (removeAttrs left done);
   circle = waiting (
-    builtins.listToAttrs (map (name: { inherit name; value = firstOf [ "after" ] [ ] (layersOf name); }) names)
+    builtins.listToAttrs (map (name: { inherit name; value = nodes.${name}.after ++ firstOf [ "after" ] [ ] (layersOf name); }) names)
   );
 
   ofAll =
-    ofOutput
+    fleet.errors
+    ++ ofOutput
     ++ concatMap (name: addErrorContext "while checking the settings of the node ${name}" (ofNode name)) names;
   errors =
     if ofAll == [ ] && circle != [ ] then

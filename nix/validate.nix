@@ -45,7 +45,7 @@ let
     else
       value;
 
-  quoted = name: if match "[A-Za-z_][A-Za-z0-9_'-]*" name != null then name else toJSON name;
+  pathOf = import ./attribute-path.nix;
 
   show =
     value:
@@ -86,12 +86,12 @@ let
       inSet =
         name:
         let
-          place = "${at}.${quoted name}";
+          place = "${at}.${pathOf [ name ]}";
           badName = schema ? propertyNames && errorsOf schema.propertyNames "" name != [ ];
         in
         if properties ? ${name} then
           errorsOf properties.${name} place value.${name}
-        else if others == true then
+        else if others == true || others == { } then
           [ ]
         else if others == false then
           [ "${place}: no such setting (it is ${show value.${name}}); there are ${concatStringsSep ", " (attrNames properties)}" ]

@@ -1,6 +1,7 @@
 /**
- * `node scripts/schema.ts`: writes nix/schema.json, the schema of the settings as data (JSON Schema). nix/checks.nix checks a flake with
- * it, and so may an editor. test/unit/nix-checks.test.ts holds the file to src/fleet/schema.ts.
+ * `node scripts/schema.ts`: writes nix/schema.json, the schema of the settings as data (JSON Schema), and nix/sources.json, the same of other
+ * tools' settings. nix/checks.nix checks a flake with them, and an editor may with the first. test/unit/nix-checks.test.ts holds the files to
+ * src/fleet/.
  *
  * Nix knows only POSIX expressions, so each pattern comes in both kinds: `posixPattern` has to match the whole value,
  * `posixPatternNot` must not. They may take more than `pattern` does, never less.
@@ -10,6 +11,8 @@ import { join } from "node:path";
 import { z } from "zod";
 import { FROM_HERE } from "../src/fleet/health-checks.ts";
 import { SSH_OPTIONS, settingsSchema } from "../src/fleet/schema.ts";
+import { COLMENA } from "../src/fleet/sources/colmena.ts";
+import { DEPLOY_RS } from "../src/fleet/sources/deploy-rs-schema.ts";
 
 type Json = Record<string, unknown>;
 type Path = readonly PropertyKey[];
@@ -18,10 +21,13 @@ type Path = readonly PropertyKey[];
 const NO_ADDRESS = String.raw` !"#$&'()*+,/;<=>?@\^\`{|}~[:cntrl:]`.replace("\\`", "`");
 const NO_LABEL = String.raw` !"#$%&'()*+,:;<=>?@\^\`{|}~[:cntrl:]`.replace("\\`", "`");
 
+const ADDRESS: Json = { posixPattern: `[^${NO_ADDRESS}-][^${NO_ADDRESS}]*` };
+const USER: Json = { posixPattern: "[A-Za-z0-9_][A-Za-z0-9_.@-]*[$]?" };
+
 /** By where they stand, without the first and last anchor. */
 const POSIX: Readonly<Record<string, Json>> = {
-  "addresses.*": { posixPattern: `[^${NO_ADDRESS}-][^${NO_ADDRESS}]*` },
-  user: { posixPattern: "[A-Za-z0-9_][A-Za-z0-9_.@-]*[$]?" },
+  "addresses.*": ADDRESS,
+  user: USER,
   identityFile: { posixPattern: "[^\n\r]+", posixPatternNot: "(-|/nix/store/).*" },
   "sshOptions.name": { posixPattern: `(${SSH_OPTIONS.join("|")})` },
   "sshOptions.*": { posixPattern: "[^[:cntrl:]\"'`$\\;&<>|(){}]+", posixPatternNot: "-.*" },
@@ -34,8 +40,19 @@ const POSIX: Readonly<Record<string, Json>> = {
   "healthChecks.*.command": { posixPatternNot: "[[:space:]]*" },
   "healthChecks.*.http.url": { posixPattern: "[Hh][Tt][Tt][Pp][Ss]?://(.|[[:space:]])+" },
   "healthChecks.*.http.contains": { posixPatternNot: "(|.*[[:cntrl:]].*)" },
-  "healthChecks.*.http.address": { posixPattern: `[^${NO_ADDRESS}-][^${NO_ADDRESS}]*` },
-  "healthChecks.*.tcp.address": { posixPattern: `[^${NO_ADDRESS}-][^${NO_ADDRESS}]*` },
+  "healthChecks.*.http.address": ADDRESS,
+  "healthChecks.*.tcp.address": ADDRESS,
+};
+
+const OF_DEPLOY_RS: Readonly<Record<string, Json>> = {
+  sshUser: USER,
+  user: { posixPattern: "[A-Za-z_][A-Za-z0-9._-]*" },
+  tempPath: { posixPattern: "/[^\n]*" },
+  sudo: { posixPatternNot: "[[:space:]]*" },
+};
+const PROFILE_PATH: Json = {
+  posixPattern: "(/[A-Za-z0-9+._=@-]+){2,}",
+  posixPatternNot: "(/nix/store/.*|.*/[.]{1,2}(/.*)?)",
 };
 
 /** A URL that leads to whoever asks: localhost, 127/8, 0.0.0.0, ::1, ::, and those of IPv4 in IPv6. */
@@ -52,21 +69,7 @@ const KINDS = { unit: "name", http: "url", tcp: "port" } as const;
 const ALL_KINDS = ["unit", "command", "http", "tcp"];
 
 export function schemaAsData(): Json {
-  const untold = new Set(Object.keys(POSIX));
-  const schema = z.toJSONSchema(settingsSchema, {
-    io: "input",
-    override: ({ zodSchema, jsonSchema, path }) => {
-      const { error } = zodSchema._zod.def;
-      const expected = error?.({ code: "invalid_type", input: null, path: [] } as never);
-      if (typeof expected === "string") jsonSchema.description = expected;
-      const place = placeOf(path);
-      const posix = POSIX[place];
-      if (posix) Object.assign(jsonSchema, posix);
-      else if (jsonSchema.pattern !== undefined) throw new Error(`${place}: say its pattern as POSIX too`);
-      untold.delete(place);
-    },
-  }) as Json;
-  if (untold.size > 0) throw new Error(`no such pattern: ${[...untold]}`);
+  const schema = asData(settingsSchema, POSIX);
   const checks = (schema.properties as Record<string, Json>).healthChecks!.additionalProperties as Json;
   const fields = checks.properties as Record<string, Json>;
   for (const [kind, field] of Object.entries(KINDS)) {
@@ -90,6 +93,41 @@ export function schemaAsData(): Json {
   return schema;
 }
 
+/** Of each part of what deploy-rs and colmena read. */
+export function sourcesAsData(): Json {
+  const { deploy, node, profile } = DEPLOY_RS;
+  return {
+    "deploy-rs": {
+      deploy: asData(deploy, OF_DEPLOY_RS),
+      node: asData(node, { ...OF_DEPLOY_RS, hostname: ADDRESS }),
+      profile: asData(profile, { ...OF_DEPLOY_RS, profilePath: PROFILE_PATH }),
+    },
+    colmena: {
+      deployment: asData(COLMENA.deployment, { targetHost: ADDRESS, targetUser: USER }),
+      meta: asData(COLMENA.meta, {}),
+    },
+  };
+}
+
+function asData(of: z.ZodType, patterns: Readonly<Record<string, Json>>): Json {
+  const untold = new Set(Object.keys(patterns));
+  const schema = z.toJSONSchema(of, {
+    io: "input",
+    override: ({ zodSchema, jsonSchema, path }) => {
+      const { error } = zodSchema._zod.def;
+      const expected = error?.({ code: "invalid_type", input: null, path: [] } as never);
+      if (typeof expected === "string") jsonSchema.description = expected;
+      const place = placeOf(path);
+      const posix = patterns[place];
+      if (posix) Object.assign(jsonSchema, posix);
+      else if (jsonSchema.pattern !== undefined) throw new Error(`${place}: say its pattern as POSIX too`);
+      untold.delete(place);
+    },
+  }) as Json;
+  if (untold.size > 0) throw new Error(`no such pattern: ${[...untold]}`);
+  return schema;
+}
+
 /** ["properties", "labels", "additionalProperties"] → "labels.*" */
 function placeOf(path: Path): string {
   return path
@@ -101,6 +139,6 @@ function placeOf(path: Path): string {
 }
 
 if (import.meta.main) {
-  const file = join(import.meta.dirname, "..", "nix", "schema.json");
-  writeFileSync(file, `${JSON.stringify(schemaAsData(), null, 2)}\n`);
+  for (const [name, data] of Object.entries({ schema: schemaAsData(), sources: sourcesAsData() }))
+    writeFileSync(join(import.meta.dirname, "..", "nix", `${name}.json`), `${JSON.stringify(data, null, 2)}\n`);
 }

@@ -1,15 +1,14 @@
 /** nix/checks.nix says at `nix flake check` what `bungee deploy` would say, from a schema that is the same. */
 import assert from "node:assert/strict";
-import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it } from "node:test";
 import { isDeepStrictEqual } from "node:util";
-import { schemaAsData } from "../../scripts/schema.ts";
+import { schemaAsData, sourcesAsData } from "../../scripts/schema.ts";
 import { checkSettings } from "../../src/fleet/schema.ts";
+import { nixString } from "../../src/nix/command.ts";
 import { LEAD_AWAY, LEAD_HERE, LEAD_HERE_ODDLY } from "./fleet/urls.ts";
-
-const nix = join(import.meta.dirname, "..", "..", "nix");
+import { check, evaluateNix, NIX } from "./nix-eval.ts";
 
 const RIGHT: readonly unknown[] = [
   {},
@@ -106,13 +105,12 @@ const TEXTS: readonly ((text: string) => unknown)[] = [
   (text) => ({ healthChecks: { a: { tcp: { port: 22, address: text } } } }),
 ];
 
-describe("nix/schema.json", () => {
-  it("is the schema of the settings: node scripts/schema.ts writes it", () => {
-    assert.deepEqual(
-      JSON.parse(readFileSync(join(nix, "schema.json"), "utf8")),
-      JSON.parse(JSON.stringify(schemaAsData())),
-    );
-  });
+describe("nix/", () => {
+  for (const [name, data] of Object.entries({ schema: schemaAsData(), sources: sourcesAsData() })) {
+    it(`${name}.json is what node scripts/schema.ts writes`, () => {
+      assert.deepEqual(JSON.parse(readFileSync(join(NIX, `${name}.json`), "utf8")), JSON.parse(JSON.stringify(data)));
+    });
+  }
 });
 
 describe("nix/validate.nix", () => {
@@ -170,7 +168,7 @@ describe("nix/validate.nix", () => {
 
   it("has that in an expression for others too, who know no POSIX", () => {
     const [, pattern = ""] =
-      /"pattern": ("\^\[Hh\].*\[Tt\].*")/.exec(readFileSync(join(nix, "schema.json"), "utf8")) ?? [];
+      /"pattern": ("\^\[Hh\].*\[Tt\].*")/.exec(readFileSync(join(NIX, "schema.json"), "utf8")) ?? [];
     const expression = new RegExp(JSON.parse(pattern), "u");
     assert.deepEqual(
       [...LEAD_HERE, ...LEAD_AWAY].filter((url) => expression.test(url)),
@@ -179,28 +177,14 @@ describe("nix/validate.nix", () => {
   });
 
   it("takes a path for its text, and a function for a mistake", () => {
-    const errors = evaluate(`
-      map (value: import ${nix}/validate.nix { schema = builtins.fromJSON (builtins.readFile ${nix}/schema.json); at = "x"; inherit value; })
+    const errors = evaluateNix(`
+      map (value: import ${NIX}/validate.nix { schema = builtins.fromJSON (builtins.readFile ${NIX}/schema.json); at = "x"; inherit value; })
         [ { identityFile = /root/none; } { user = name: name; } ]`);
     assert.deepEqual(errors, [[], ['x.user: "a function" is not a user name']]);
   });
 });
 
 describe("lib.checks", () => {
-  const check = (flake: string) => {
-    const expression = `
-      (import ${nix}/checks.nix {
-        pkgs.runCommand = name: _: script: derivation { inherit name; system = "x86_64-linux"; builder = "/bin/sh"; args = [ "-c" script ]; };
-        flake = ${flake};
-      }).bungee-settings.name`;
-    const { status, stdout, stderr } = run(expression);
-    if (status === 0) return [JSON.parse(stdout)];
-    const lines = stderr.split("\n").map((line) => line.trim());
-    const first = lines.findIndex((line) => /\d+ of bungee's settings .* are wrong:$/.test(line));
-    assert.ok(first >= 0, stderr);
-    const last = lines.findIndex((line, index) => index > first && /^($|…|\(use)/.test(line));
-    return lines.slice(first + 1, last < 0 ? undefined : last);
-  };
   const web = (settings: string) => `{ nixosConfigurations.web1.config.bungee = ${settings}; }`;
 
   it("passes a fleet that is right, and one without a setting", () => {
@@ -265,7 +249,7 @@ describe("lib.checks", () => {
 
   it("wants an address where the name is none", () => {
     assert.deepEqual(check('{ nixosConfigurations."a b".config = { }; }'), [
-      "nixosConfigurations.a b.config.bungee.addresses: must be set, since the node's name cannot be an address",
+      `nixosConfigurations."a b".config.bungee.addresses: must be set, since the node's name cannot be an address`,
     ]);
     assert.deepEqual(check('{ nixosConfigurations."a b".config.bungee.addresses = [ "10.0.0.5" ]; }'), [
       "bungee-settings",
@@ -275,22 +259,7 @@ describe("lib.checks", () => {
 
 /** What nix/validate.nix says of each. */
 function validated(values: readonly unknown[]): string[][] {
-  return evaluate(`
-    map (value: import ${nix}/validate.nix { schema = builtins.fromJSON (builtins.readFile ${nix}/schema.json); at = "x"; inherit value; })
+  return evaluateNix(`
+    map (value: import ${NIX}/validate.nix { schema = builtins.fromJSON (builtins.readFile ${NIX}/schema.json); at = "x"; inherit value; })
       (builtins.fromJSON ${nixString(JSON.stringify(values))})`) as string[][];
-}
-
-function evaluate(expression: string): unknown {
-  const { status, stdout, stderr } = run(expression);
-  assert.equal(status, 0, stderr);
-  return JSON.parse(stdout);
-}
-
-function run(expression: string): { status: number | null; stdout: string; stderr: string } {
-  const argv = ["--extra-experimental-features", "nix-command", "eval", "--json", "--impure", "--expr", expression];
-  return spawnSync("nix", argv, { encoding: "utf8" });
-}
-
-function nixString(text: string): string {
-  return JSON.stringify(text).replaceAll("${", "\\${");
 }

@@ -50,6 +50,9 @@ const metaSchema = z
   .looseObject({ allowApplyAll: flag, machinesFile: z.string({ error: "a path" }) }, { error: "an attribute set" })
   .partial();
 
+/** For scripts/schema.ts. */
+export const COLMENA = { deployment: deploymentSchema, meta: metaSchema };
+
 /** colmena's own default, for which bungee has more ways. */
 const BY_DEFAULT = "sudo -H --";
 const LOCAL_ONLY = "deployment.targetHost = null: colmena deploys it on itself only";

@@ -37,6 +37,9 @@ const nodeSchema = group({
 }).partial();
 const profileSchema = group({ ...generic, profilePath: PATH }).partial();
 
+/** For scripts/schema.ts. */
+export const DEPLOY_RS = { deploy: deploySchema, node: nodeSchema, profile: profileSchema };
+
 export type Generic = z.output<typeof deploySchema>;
 export type Profile = z.output<typeof profileSchema>;
 
