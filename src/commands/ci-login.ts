@@ -54,7 +54,7 @@ export async function openLogin(
   if (!interactive && (await isLocked(files.identityFile))) {
     await files[Symbol.asyncDispose]();
     throw new ConfigurationError(`${from} has a passphrase, and nobody is there to type it`, {
-      mend: 'give the job a key of its own, without one: ssh-keygen -t ed25519 -N "" -C ci -f deploy_key',
+      mend: 'give the job a key of its own, without one: ssh-keygen -t ed25519 -N "" -C ci -f ~/deploy_key',
     });
   }
   env.BUNGEE_SSH_CONFIG = files.configFile;

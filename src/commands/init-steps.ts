@@ -14,16 +14,20 @@ export function renderSteps(steps: Steps): string {
   return ["Next:", ...lines].join("\n");
 }
 
-export const stepsOfTemplate = (template: Template, pipeline: Pipeline | undefined): Steps => [
+/** @param repository whether the folder is in one of git already */
+export const stepsOfTemplate = (template: Template, pipeline: Pipeline | undefined, repository: boolean): Steps => [
   ["In flake.nix, say where you have bungee from:", 'bungee.url = "github:OWNER/bungee";'],
   [`Set ${template === "ci" ? "addresses and keys" : "addresses and your SSH key"}, as README.md says.`],
-  ["Lock the inputs, and commit:", "git add --all && nix flake lock && git add flake.lock && git commit"],
+  [
+    "Lock the inputs, and commit:",
+    `${inGit(repository)}git add --all && nix flake lock && git add flake.lock && git commit`,
+  ],
   ...(pipeline === undefined ? [] : [secrets(pipeline)]),
   ["Look before you deploy:", "nix run .#bungee -- plan"],
 ];
 
 /** @param nodes of the fleet; undefined where it could not be read */
-export const stepsOfPipeline = (pipeline: Pipeline, nodes: readonly Node[] | undefined): Steps => [
+export const stepsOfPipeline = (pipeline: Pipeline, nodes: readonly Node[] | undefined, repository: boolean): Steps => [
   [
     "In flake.nix, take bungee in, and give the pipeline the version that flake.lock holds:",
     'inputs.bungee.url = "github:OWNER/bungee"; # where you have it from',
@@ -32,9 +36,9 @@ export const stepsOfPipeline = (pipeline: Pipeline, nodes: readonly Node[] | und
   ],
   [
     `On ${nodes ? list(nodes.map(({ name }) => name)) : "every host"}, make the login that ci/ssh_config names, for a key of the CI's own:`,
-    'ssh-keygen -t ed25519 -N "" -C ci -f deploy_key',
+    'ssh-keygen -t ed25519 -N "" -C ci -f ~/deploy_key',
     "imports = [ bungee.nixosModules.deploy-user ];",
-    'services.bungee.deployUser = { enable = true; name = "ci"; authorizedKeys = [ "…" ]; }; # deploy_key.pub',
+    'services.bungee.deployUser = { enable = true; name = "ci"; authorizedKeys = [ "…" ]; }; # ~/deploy_key.pub',
     ...usersOf(nodes),
   ],
   [
@@ -45,16 +49,18 @@ export const stepsOfPipeline = (pipeline: Pipeline, nodes: readonly Node[] | und
   ],
   [
     "For hosts that take signed systems only (bungee.requireSignature), a key that signs:",
-    "nix key generate-secret --key-name fleet-1 >fleet.key",
-    "nix key convert-secret-to-public <fleet.key        # into the hosts' nix.settings.trusted-public-keys",
+    "(umask 077; nix key generate-secret --key-name fleet-1 >~/fleet.key)",
+    "nix key convert-secret-to-public <~/fleet.key      # into the hosts' nix.settings.trusted-public-keys",
   ],
   secrets(pipeline),
   [
     "Ask what a branch means, and commit:",
     "nix run .#bungee -- ci --explain --branch main",
-    "git add --all && git commit",
+    `${inGit(repository)}git add --all && git commit`,
   ],
 ];
+
+const inGit = (repository: boolean): string => (repository ? "" : "git init && ");
 
 const SECRETS: Readonly<Record<Pipeline, string>> = {
   github:
@@ -65,8 +71,8 @@ const SECRETS: Readonly<Record<Pipeline, string>> = {
 
 const secrets = (pipeline: Pipeline): readonly string[] => [
   SECRETS[pipeline],
-  `${pipeline === "gitlab" ? "DEPLOY_KEY" : "DEPLOY_SSH_KEY"}      deploy_key`,
-  "SIGNING_KEY         fleet.key",
+  `${pipeline === "gitlab" ? "DEPLOY_KEY" : "DEPLOY_SSH_KEY"}      ~/deploy_key`,
+  "SIGNING_KEY         ~/fleet.key",
 ];
 
 const SHOWN = 12;

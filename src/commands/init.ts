@@ -7,8 +7,8 @@ import type { Node } from "../fleet/node.ts";
 import { renderError } from "../report/error.ts";
 import { styleOf } from "../report/style.ts";
 import { type Pipeline, remoteOf } from "../templates/forge.ts";
-import { filesOfPipeline, filesOfTemplate, type TemplateFile } from "../templates/template.ts";
-import { inTheWay, writeAll } from "../templates/write.ts";
+import { filesOfPipeline, filesOfTemplate, isBesideAPipeline, type TemplateFile } from "../templates/template.ts";
+import { standing, writeAll } from "../templates/write.ts";
 import { type InitArguments, initFlags, readInit } from "./init-flags.ts";
 import { renderSteps, stepsOfPipeline, stepsOfTemplate } from "./init-steps.ts";
 import { logOf, logReporter, withReporter } from "./reporting.ts";
@@ -20,6 +20,7 @@ export const initVerb: Verb = {
   withoutSelectors: null,
   flags: initFlags,
   examples: [
+    ["bungee init", "a fleet, in an empty folder"],
     ["bungee init --template ci", "a fleet that its repository deploys"],
     ["bungee init --ci gitlab", "in a flake: .gitlab-ci.yml, and what it reads"],
   ],
@@ -33,42 +34,58 @@ export const initVerb: Verb = {
 async function run(args: InitArguments, streams: Streams): Promise<number> {
   const { directory, dryRun } = args;
   await demandFolder(directory);
-  const work = (await isThere(join(directory, "flake.nix"))) ? await ofFlake(args) : await ofNothing(args);
-  const { files, steps } = work;
-  const existing = await inTheWay(directory, files);
-  if (existing.length > 0) {
-    throw new ConfigurationError(`${existing.join(", ")}: there already, and nothing was written`, {
+  const work = await workOf(args);
+  const { missing, same, other, obstacles } = await standing(directory, work.files);
+  const kept = other.filter(work.isKept);
+  const inTheWay = [...obstacles, ...other.filter((file) => !kept.includes(file)).map(({ path }) => path)].sort();
+  if (inTheWay.length > 0) {
+    throw new ConfigurationError(`${inTheWay.join(", ")}: there already, and nothing was written`, {
       mend: "move it away, or write into another folder (--directory) and take from there what you want",
     });
   }
-  if (!dryRun) await writeAll(directory, files);
-  const written = files.map(({ path }) => `${dryRun ? "would write" : "wrote"}  ${join(directory, path)}`);
-  const next = await steps(streams);
-  streams.stdout.write(`${[...written, "", next].join("\n")}\n`);
+  if (!dryRun) await writeAll(directory, missing);
+  const at = ({ path }: TemplateFile) => join(directory, path);
+  const lines = [
+    ...missing.map((file) => `${dryRun ? "would write" : "wrote"}  ${at(file)}`),
+    ...kept.map((file) => `kept   ${at(file)}: not what the template has`),
+    ...same.map((file) => `there  ${at(file)}`),
+  ];
+  const next = await work.steps(streams);
+  streams.stdout.write(`${[...lines, "", next].join("\n")}\n`);
   return 0;
 }
 
 interface Work {
   readonly files: readonly TemplateFile[];
+  /** Whether a file of this path that has another text may stay. */
+  readonly isKept: (file: TemplateFile) => boolean;
   /** Asked when all is written. */
   readonly steps: (streams: Streams) => Promise<string>;
 }
 
-async function ofNothing({ directory, template = "fleet", ci }: InitArguments): Promise<Work> {
-  const pipeline = template === "ci" ? await pipelineOf(directory, ci) : undefined;
-  const files = await filesOfTemplate(template, pipeline);
-  return { files, steps: async () => renderSteps(stepsOfTemplate(template, pipeline)) };
+async function workOf(args: InitArguments): Promise<Work> {
+  const { directory, template } = args;
+  const flake = join(directory, "flake.nix");
+  if (!(await isThere(flake))) return await ofNothing(args);
+  if (template === undefined) return await ofFlake(args);
+  const work = await ofNothing(args);
+  const own = work.files.filter(({ path }) => path === "flake.nix");
+  if ((await standing(directory, own)).same.length > 0) return work;
+  throw new UsageError(`--template ${template} is a flake of its own, and ${flake} stands there`, {
+    mend: "leave it out to have the pipeline alone, or name an empty folder by --directory",
+  });
 }
 
-async function ofFlake({ directory, template, ci }: InitArguments): Promise<Work> {
-  if (template !== undefined) {
-    throw new UsageError(
-      `--template ${template} is a flake of its own, and ${join(directory, "flake.nix")} stands there`,
-      {
-        mend: "leave it out to have the pipeline alone, or name an empty folder by --directory",
-      },
-    );
-  }
+async function ofNothing({ directory, template = "fleet", ci }: InitArguments): Promise<Work> {
+  const { repository } = await remoteOf(directory);
+  const pipeline = template === "ci" ? await pipelineOf(directory, ci) : undefined;
+  const files = await filesOfTemplate(template, pipeline);
+  const steps = async () => renderSteps(stepsOfTemplate(template, pipeline, repository));
+  return { files, isKept: () => false, steps };
+}
+
+async function ofFlake({ directory, ci }: InitArguments): Promise<Work> {
+  const { repository } = await remoteOf(directory);
   const pipeline = await pipelineOf(directory, ci);
   if (pipeline === undefined) {
     throw new UsageError(`${join(directory, "flake.nix")} stands there, and --ci none wants no pipeline beside it`, {
@@ -76,7 +93,9 @@ async function ofFlake({ directory, template, ci }: InitArguments): Promise<Work
     });
   }
   const files = await filesOfPipeline(pipeline);
-  return { files, steps: async (streams) => renderSteps(stepsOfPipeline(pipeline, await nodesOf(directory, streams))) };
+  const steps = async (streams: Streams) =>
+    renderSteps(stepsOfPipeline(pipeline, await nodesOf(directory, streams), repository));
+  return { files, isKept: isBesideAPipeline, steps };
 }
 
 /** undefined: none. @throws UsageError where nothing tells which */

@@ -13,6 +13,8 @@ const SIGNS: readonly (readonly [RegExp, Pipeline])[] = [
 ];
 
 export interface Remote {
+  /** Whether the folder is in one at all. */
+  readonly repository: boolean;
   /** The host's name; null where the repository is pushed nowhere. */
   readonly host: string | null;
   /** null: its name does not tell. */
@@ -23,7 +25,11 @@ export interface Remote {
 export async function remoteOf(directory: string): Promise<Remote> {
   const config = await gitConfig(resolve(directory));
   const host = hostOf(urlIn(config ?? "") ?? "");
-  return { host, pipeline: (host && SIGNS.find(([sign]) => sign.test(host))?.[1]) || null };
+  return {
+    repository: config !== undefined,
+    host,
+    pipeline: (host && SIGNS.find(([sign]) => sign.test(host))?.[1]) || null,
+  };
 }
 
 /** `origin` comes before others. */

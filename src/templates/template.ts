@@ -23,6 +23,9 @@ const PIPELINE_FILES: Readonly<Record<Pipeline, string>> = {
 };
 const BESIDE_A_PIPELINE = "ci/";
 
+/** What a pipeline reads becomes its users' own. */
+export const isBesideAPipeline = ({ path }: TemplateFile): boolean => path.startsWith(BESIDE_A_PIPELINE);
+
 /** A whole template; of its pipelines, the one that is wanted. */
 export async function filesOfTemplate(template: Template, pipeline: Pipeline | undefined): Promise<TemplateFile[]> {
   const others = Object.entries(PIPELINE_FILES).filter(([name]) => name !== pipeline);
@@ -33,7 +36,7 @@ export async function filesOfTemplate(template: Template, pipeline: Pipeline | u
 /** What a flake that stands already is given: a pipeline, and what it reads. */
 export async function filesOfPipeline(pipeline: Pipeline): Promise<TemplateFile[]> {
   const files = await readAll("ci");
-  return files.filter(({ path }) => path === PIPELINE_FILES[pipeline] || path.startsWith(BESIDE_A_PIPELINE));
+  return files.filter((file) => file.path === PIPELINE_FILES[pipeline] || isBesideAPipeline(file));
 }
 
 async function readAll(template: Template): Promise<TemplateFile[]> {

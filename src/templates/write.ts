@@ -1,20 +1,35 @@
 /** Puts files into a folder, and never over what stands there. */
-import { lstat, mkdir, writeFile } from "node:fs/promises";
+import { lstat, mkdir, readFile, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { ConfigurationError } from "../errors.ts";
 import type { TemplateFile } from "./template.ts";
 
-/** Those that something stands in the way of: itself, or a file where it wants a folder. */
-export async function inTheWay(directory: string, files: readonly TemplateFile[]): Promise<string[]> {
-  const found = await Promise.all(files.map(({ path }) => obstacle(directory, path)));
-  return [...new Set(found.filter((path) => path !== undefined))];
+export interface Standing {
+  readonly missing: readonly TemplateFile[];
+  /** Written before, and not changed since. */
+  readonly same: readonly TemplateFile[];
+  /** Files of another text. */
+  readonly other: readonly TemplateFile[];
+  /** What is no file, and stands where one is wanted, or where a folder is wanted for it. */
+  readonly obstacles: readonly string[];
 }
 
-async function obstacle(directory: string, path: string): Promise<string | undefined> {
+/** What of these stands in the folder already. */
+export async function standing(directory: string, files: readonly TemplateFile[]): Promise<Standing> {
+  const found = await Promise.all(files.map(async (file) => [file, await stands(directory, file)] as const));
+  const of = (state: "missing" | "same" | "other") => found.flatMap(([file, is]) => (is === state ? [file] : []));
+  const obstacles = found.flatMap(([, is]) => (typeof is === "string" ? [] : [is.obstacle]));
+  return { missing: of("missing"), same: of("same"), other: of("other"), obstacles: [...new Set(obstacles)] };
+}
+
+async function stands(directory: string, { path, text }: TemplateFile) {
   const above = dirname(path);
   const before = above === "." ? undefined : await obstacleFolder(directory, above);
-  if (before !== undefined) return before;
-  return (await stat(join(directory, path))) === undefined ? undefined : path;
+  if (before !== undefined) return { obstacle: before };
+  const there = await stat(join(directory, path));
+  if (there === undefined) return "missing";
+  if (!there.isFile()) return { obstacle: path };
+  return (await readFile(join(directory, path), "utf8")) === text ? "same" : "other";
 }
 
 async function obstacleFolder(directory: string, path: string): Promise<string | undefined> {

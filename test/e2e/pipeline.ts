@@ -132,13 +132,13 @@ export class PipelineScene implements AsyncDisposable {
   }
 }
 
-/** The README's own lines of the first deployments; the key lies elsewhere here. */
+/** The README's own lines of the first deployments. */
 function operatorsCommands(): string[] {
   const readme = readFileSync(join(templateFolder("ci"), "README.md"), "utf8");
   const [, block = ""] = /^5\..*?```console\n(.*?)```/ms.exec(readme) ?? [];
   const commands = [...block.matchAll(/^ *\$ (.*)$/gm)].map(([, command]) => command!);
   if (commands.length < 3) throw new Error("the README has no step 5 any more");
-  return commands.map((command) => command.replace("cat fleet.key", "cat /root/fleet.key"));
+  return commands;
 }
 
 /** Where the scene wrote the fleet of the factory's systems. */

@@ -1,7 +1,16 @@
 /** `bungee init` as a process: what it writes where, what it leaves alone, and what it says to do next. */
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, describe, it } from "node:test";
@@ -107,6 +116,46 @@ describe("what stands there", () => {
     assert.equal(code, 0);
     assert.deepEqual(treeOf(directory), {});
     assert.ok(stdout.startsWith(`would write  ${join(directory, "README.md")}\n`), stdout);
+  });
+});
+
+describe("a second time", () => {
+  it("finds its own work there, writes nothing, and says the same steps again", async () => {
+    const directory = folder();
+    const again = ["--template", "ci", "--ci", "github", "--directory", directory];
+    const first = await init(...again);
+    const before = treeOf(directory);
+    const { code, stdout, stderr } = await init(...again);
+    assert.deepEqual([code, stderr, treeOf(directory)], [0, "", before]);
+    assert.doesNotMatch(stdout, /^wrote/m);
+    for (const path of Object.keys(before)) assert.ok(stdout.includes(`there  ${join(directory, path)}\n`), path);
+    assert.equal(stdout.slice(stdout.indexOf("Next:")), first.stdout.slice(first.stdout.indexOf("Next:")));
+  });
+
+  it("writes what is missing; but nothing beside a file that is another one's now", async () => {
+    const directory = folder();
+    const again = ["--template", "minimal", "--directory", directory];
+    await init(...again);
+    const whole = treeOf(directory);
+    rmSync(join(directory, "web1.nix"));
+    assert.match((await init(...again)).stdout, /^wrote {2}.*\/web1\.nix$/m);
+    assert.deepEqual(treeOf(directory), whole);
+    rmSync(join(directory, "web1.nix"));
+    writeFileSync(join(directory, "hardware.nix"), "{ }");
+    const { code, stderr } = await init(...again);
+    assert.equal(code, 2);
+    assert.match(stderr, /^error: hardware\.nix: there already, and nothing was written\n/);
+    assert.ok(!("web1.nix" in treeOf(directory)));
+  });
+});
+
+describe("where git is not", () => {
+  it("the steps begin with it", async () => {
+    const [outside, inside] = [folder(), folder()];
+    execFileSync("git", ["init", "--quiet"], { cwd: inside });
+    const lock = /^ {5}(.*)git add --all && nix flake lock/m;
+    assert.equal(lock.exec((await init("--directory", outside)).stdout)?.[1], "git init && ");
+    assert.equal(lock.exec((await init("--directory", inside)).stdout)?.[1], "");
   });
 });
 
@@ -216,9 +265,58 @@ describe("where a flake is", { skip: withoutNix }, () => {
         stdout,
         /^ {5}ssh-keyscan -t ed25519 web1\.example\.org >ci\/known_hosts\n {5}ssh-keyscan -t ed25519 -p 2222 web2 >>ci\/known_hosts$/m,
       );
-      assert.match(stdout, forge === "gitlab" ? /^ {5}DEPLOY_KEY +deploy_key$/m : /^ {5}DEPLOY_SSH_KEY +deploy_key$/m);
+      assert.match(
+        stdout,
+        forge === "gitlab" ? /^ {5}DEPLOY_KEY +~\/deploy_key$/m : /^ {5}DEPLOY_SSH_KEY +~\/deploy_key$/m,
+      );
     });
   }
+
+  it("keeps what is yours of what the pipeline reads, and says so; the pipeline itself is never written over", async () => {
+    const directory = fleet("init-kept");
+    assert.equal((await init("--ci", "github", "--directory", directory)).code, 0);
+    writeFileSync(join(directory, "ci/known_hosts"), "web1 ssh-ed25519 AAAA\n");
+    const again = await init("--ci", "forgejo", "--directory", directory);
+    assert.equal(again.code, 0, again.stderr);
+    assert.match(again.stdout, /^wrote {2}.*\/\.forgejo\/workflows\/fleet\.yml$/m);
+    assert.match(again.stdout, /^kept {3}.*\/ci\/known_hosts: not what the template has$/m);
+    assert.match(again.stdout, /^there {2}.*\/ci\/sign\.sh$/m);
+    assert.equal(readFileSync(join(directory, "ci/known_hosts"), "utf8"), "web1 ssh-ed25519 AAAA\n");
+    writeFileSync(join(directory, WORKFLOWS.forgejo), "mine");
+    const refused = await init("--ci", "forgejo", "--directory", directory);
+    assert.equal(refused.code, 2);
+    assert.match(refused.stderr, /^error: \.forgejo\/workflows\/fleet\.yml: there already, and nothing was written\n/);
+    rmSync(join(directory, "ci/known_hosts"));
+    symlinkSync("/etc/hosts", join(directory, "ci/known_hosts"));
+    assert.match(
+      (await init("--ci", "gitlab", "--directory", directory)).stderr,
+      /^error: ci\/known_hosts: there already/,
+    );
+  });
+
+  it("has no step that commits a secret key", async () => {
+    const directory = fleet("init-keys");
+    const { stdout } = await init("--ci", "github", "--directory", directory);
+    const steps = [...stdout.matchAll(/^ {5}((?:\(?umask|ssh-keygen -t ed25519 -N|nix key|git add).*)$/gm)].map(
+      ([, line]) => line!,
+    );
+    assert.equal(steps.length, 4, stdout);
+    const env = { ...process.env, HOME: folder(), NIX_CONFIG: "extra-experimental-features = nix-command" };
+    for (const step of ["git config user.name test; git config user.email test@localhost", ...steps])
+      execFileSync("bash", ["-ec", step.replace("git commit", "git commit -m x")], {
+        cwd: directory,
+        env,
+        stdio: "pipe",
+      });
+    const committed = execFileSync("git", ["ls-files"], { cwd: directory, encoding: "utf8" }).trim().split("\n");
+    assert.ok(committed.includes("ci/sign.sh"));
+    for (const file of committed)
+      assert.doesNotMatch(readFileSync(join(directory, file), "utf8"), /PRIVATE KEY|^fleet-1:/m, file);
+    const secrets = treeOf(env.HOME);
+    assert.match(secrets.deploy_key!, /PRIVATE KEY/);
+    assert.match(secrets["fleet.key"]!, /^fleet-1:/);
+    assert.equal(statSync(join(env.HOME, "fleet.key")).mode & 0o077, 0);
+  });
 
   it("writes it beside a flake that cannot be evaluated, too, and says why it knows no names", async () => {
     const directory = folder();
