@@ -1,7 +1,7 @@
 /** What `bungee init` cannot do itself, said as what to do next: for a flake that stands already, with its own names. */
 import type { Node } from "../fleet/node.ts";
 import type { Pipeline } from "../templates/forge.ts";
-import type { Template } from "../templates/template.ts";
+import { CHECKOUT, type Template } from "../templates/template.ts";
 
 type Steps = readonly (readonly string[])[];
 
@@ -16,21 +16,26 @@ export function renderSteps(steps: Steps): string {
 
 /** @param repository whether the folder is in one of git already */
 export const stepsOfTemplate = (template: Template, pipeline: Pipeline | undefined, repository: boolean): Steps => [
-  ["In flake.nix, say where you have bungee from:", 'bungee.url = "github:OWNER/bungee";'],
+  [
+    "In flake.nix, say where you have bungee from, in place of github:OWNER/bungee:",
+    `bungee.url = "${CHECKOUT === undefined ? "github:OWNER/bungee" : `git+file://${CHECKOUT}`}";${pipeline === undefined ? "" : " # a runner of CI has to reach it, too"}`,
+  ],
   [`Set ${template === "ci" ? "addresses and keys" : "addresses and your SSH key"}, as README.md says.`],
   [
     "Lock the inputs, and commit:",
     `${inGit(repository)}git add --all && nix flake lock && git add flake.lock && git commit`,
   ],
-  ...(pipeline === undefined ? [] : [secrets(pipeline)]),
   ["Look before you deploy:", "nix run .#bungee -- plan"],
+  ...(pipeline === undefined
+    ? []
+    : [["The first two deployments are yours, as README.md says: they bring the CI's login."], secrets(pipeline)]),
 ];
 
 /** @param nodes of the fleet; undefined where it could not be read */
 export const stepsOfPipeline = (pipeline: Pipeline, nodes: readonly Node[] | undefined, repository: boolean): Steps => [
   [
     "In flake.nix, take bungee in, and give the pipeline the version that flake.lock holds:",
-    'inputs.bungee.url = "github:OWNER/bungee"; # where you have it from',
+    'inputs.bungee.url = "github:OWNER/bungee"; # where you, and a runner of CI, can fetch it',
     "packages.x86_64-linux.bungee = bungee.packages.x86_64-linux.default;",
     "checks.x86_64-linux = bungee.lib.checks { pkgs = nixpkgs.legacyPackages.x86_64-linux; flake = self; };",
   ],
@@ -52,6 +57,7 @@ export const stepsOfPipeline = (pipeline: Pipeline, nodes: readonly Node[] | und
     "(umask 077; nix key generate-secret --key-name fleet-1 >~/fleet.key)",
     "nix key convert-secret-to-public <~/fleet.key      # into the hosts' nix.settings.trusted-public-keys",
   ],
+  ["Deploy that once yourself, by a login of your own: from then on CI has one:", "nix run .#bungee -- deploy --all"],
   secrets(pipeline),
   [
     "Ask what a branch means, and commit:",
@@ -64,9 +70,10 @@ const inGit = (repository: boolean): string => (repository ? "" : "git init && "
 
 const SECRETS: Readonly<Record<Pipeline, string>> = {
   github:
-    "Put them into the environment `fleet` of the repository, which only main and test-* may use, and protect these branches:",
-  forgejo: "Put them into the repository's secrets, and protect main and test-*:",
-  gitlab: "Make them variables of the type File, protected, of the environment `fleet`, and protect main and test-*:",
+    "Put the secret keys into the environment `fleet` of the repository, which only main and test-* may use, and protect these branches:",
+  forgejo: "Put the secret keys into the repository's secrets, and protect main and test-*:",
+  gitlab:
+    "Make the secret keys variables of the type File, protected, of the environment `fleet`, and protect main and test-*:",
 };
 
 const secrets = (pipeline: Pipeline): readonly string[] => [

@@ -104,7 +104,9 @@ async function pipelineOf(directory: string, ci: InitArguments["ci"]): Promise<P
   const { host, pipeline } = await remoteOf(directory);
   if (pipeline !== null) return pipeline;
   const why = host === null ? "git names no remote" : `the remote ${host} may be any forge`;
-  throw new UsageError(`${why}, and --ci is not given`, { mend: "say --ci github, forgejo, gitlab or none" });
+  throw new UsageError(`which forge the pipeline is for is not known: ${why}, and --ci is not given`, {
+    mend: "say --ci github, forgejo, gitlab or none",
+  });
 }
 
 /** For the names in the next steps. A flake that cannot be evaluated has its pipeline all the same, and is told why. */

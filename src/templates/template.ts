@@ -1,4 +1,5 @@
 /** The templates that this bungee brings along, as files: `templates/` beside `src`, and beside `dist` where it is published. */
+import { existsSync } from "node:fs";
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -14,6 +15,10 @@ export interface TemplateFile {
 }
 
 const FOLDER = fileURLToPath(new URL("../../templates", import.meta.url));
+
+const ABOVE = join(FOLDER, "..");
+/** Where bungee's own repository stands on this machine; undefined where this bungee was not run from one. */
+export const CHECKOUT: string | undefined = existsSync(join(ABOVE, ".git")) ? ABOVE : undefined;
 
 /** Of a pipeline, what a flake needs that has none; the rest of the template `ci` is a fleet. */
 const PIPELINE_FILES: Readonly<Record<Pipeline, string>> = {

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import {
+  existsSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
@@ -69,11 +70,18 @@ describe("where no flake is", () => {
         const expected = Object.entries(treeOf(templateFolder(template))).filter(([path]) => only(forge, path));
         assert.deepEqual(treeOf(directory), Object.fromEntries(expected));
         for (const [path] of expected) assert.ok(stdout.includes(`wrote  ${join(directory, path)}\n`), path);
-        assert.match(stdout, /^1\. In flake\.nix, say where you have bungee from:$/m);
+        assert.match(stdout, /^1\. In flake\.nix, say where you have bungee from, in place of github:OWNER\/bungee:$/m);
         assert.equal(/SIGNING_KEY/.test(stdout), forge !== undefined);
       }
     });
   }
+
+  it("names the checkout that it was run from, which nix can take as it is", async () => {
+    const { stdout } = await init("--directory", folder());
+    const [, url = ""] = /^ {5}bungee\.url = "(.*)";$/m.exec(stdout) ?? [];
+    const checkout = join(import.meta.dirname, "..", "..");
+    assert.equal(url, existsSync(join(checkout, ".git")) ? `git+file://${checkout}` : "github:OWNER/bungee");
+  });
 
   it("takes a fleet where no template is named", async () => {
     const directory = folder();
@@ -189,7 +197,7 @@ describe("which forge", () => {
     assert.equal(code, 2);
     assert.match(
       stderr,
-      /^error: git names no remote, and --ci is not given\n {2}mend: say --ci github, forgejo, gitlab or none\n/,
+      /^error: which forge the pipeline is for is not known: git names no remote, and --ci is not given\n {2}mend: say --ci github, forgejo, gitlab or none\n/,
     );
     execFileSync("git", ["init", "--quiet"], { cwd: directory });
     execFileSync("git", ["remote", "add", "origin", "git@git.example.org:x"], { cwd: directory });
