@@ -161,7 +161,51 @@ for (const ssh of TRANSPORTS) {
         assert.ok(performance.now() < deadline, "it runs still");
         await new Promise((resolve) => setTimeout(resolve, 50));
       }
+      assert.equal(tunnel.problem(), undefined, "that it ended is no reason for that");
     });
+
+    it("nor when it is closed before the daemon has come", { timeout: 60_000 }, async () => {
+      // More than sshd has sessions for.
+      for (let time = 0; time < 12; time++) {
+        const tunnel = await openStoreTunnel(connection);
+        const client = connectUnix(tunnel.storeUri.replace("unix://", ""));
+        await new Promise((resolve) => client.once("connect", resolve));
+        await new Promise(setImmediate);
+        await tunnel.close();
+      }
+      await using tunnel = await openStoreTunnel(connection);
+      assert.equal((await nix("path-info", "--store", tunnel.storeUri, "--all")).code, 0);
+    });
+
+    /** A host whose nix-daemon reaches no store; between the end of its answers and its exit code there is as much as sudo's PAM may take. */
+    async function withoutStore(exit: string): Promise<TestSshd> {
+      const bin = mkdtempSync(join(stores, "bin-"));
+      const script = `#!/bin/sh\nPATH=${process.env.PATH}\nnix-daemon "$@"\ncode=$?\n${exit}exit $code\n`;
+      writeFileSync(join(bin, "nix-daemon"), script, { mode: 0o755 });
+      const there = await TestSshd.start(`SetEnv PATH=${bin} NIX_REMOTE=unix:///nowhere`);
+      writeFileSync(there.path("known_hosts"), there.knownHost());
+      return there;
+    }
+
+    for (const [when, exit, times] of [
+      ["at once", "", 10],
+      ["after a moment", "exec >&- 2>&-\nsleep 0.5\n", 1],
+    ] as const) {
+      it(`knows why the daemon ended before nix finds that it did, where it ends ${when}`, async () => {
+        using bare = await withoutStore(exit);
+        const other = await dial(bare);
+        const path = await add(10);
+        for (let time = 0; time < times; time++) {
+          await using tunnel = await openStoreTunnel(other);
+          const { code, stderr } = await copyTo(tunnel, path);
+          const problem = tunnel.problem();
+          assert.notEqual(code, 0);
+          assert.ok(problem instanceof CopyError, `the ${time + 1}th copy: ${stderr}`);
+          assert.match(problem.detail ?? "", /cannot connect to socket at '\/nowhere'/);
+        }
+        await other.close();
+      });
+    }
 
     it("says that there is no nix on the host", async () => {
       using bare = await TestSshd.start("SetEnv PATH=/nowhere");
