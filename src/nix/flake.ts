@@ -119,7 +119,7 @@ async function readMetadata(flake: string, options: NixOptions): Promise<Metadat
   const finished = await runNix(nix(["flake", "metadata"], "--json", flake), options);
   if (finished.code !== 0) {
     throw new EvaluationError(`nix cannot read the flake ${flake}`, {
-      mend: "correct what nix says below; is it a folder with a flake.nix, or a flake reference?",
+      mend: "correct what nix says above; is it a folder with a flake.nix, or a flake reference?",
       detail: explain(finished),
     });
   }
