@@ -1,10 +1,10 @@
 /** nix/cache-push.nix: what it makes of its options, on a nixpkgs of today and on one that had no `nix.settings`. */
 import assert from "node:assert/strict";
-import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it } from "node:test";
 import { CACHE_KEEPER } from "../../src/activator/script.ts";
+import { evaluateNix } from "./nix-eval.ts";
 
 const checkout = join(import.meta.dirname, "..", "..");
 const GATE = "/run/current-system/sw/bin/bungee-cache-gate";
@@ -50,8 +50,7 @@ function evaluate(options: object, settings: boolean, what: string): unknown {
       inherit (module) config;
     in
     ${what}`;
-  const nix = ["--extra-experimental-features", "nix-command", "eval", "--json", "--impure", "--expr", expression];
-  return JSON.parse(execFileSync("nix", nix, { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] }));
+  return evaluateNix(expression);
 }
 
 const KEY = "ssh-ed25519 AAAA ci";

@@ -5,6 +5,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:f
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, it } from "node:test";
+import { evaluateNix } from "./nix-eval.ts";
 
 const checkout = join(import.meta.dirname, "..", "..");
 
@@ -32,8 +33,7 @@ function make(file: string, settings: object, options = "{ services = { }; nix.s
       };
       mapped = builtins.mapAttrs (_: option: option.default or "unset") module.options.services.bungee.${name};
     in module.config`;
-  const nix = ["--extra-experimental-features", "nix-command", "eval", "--json", "--impure", "--expr", expression];
-  return JSON.parse(execFileSync("nix", nix, { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] }));
+  return evaluateNix(expression) as Set | null;
 }
 
 const NAMES: Readonly<Record<string, string>> = {
@@ -201,8 +201,7 @@ it("nix/scrape-targets.nix names the nodes that tell their metrics, as Prometheu
       };
     };
   }`;
-  const nix = ["--extra-experimental-features", "nix-command", "eval", "--json", "--impure", "--expr", expression];
-  assert.deepEqual(JSON.parse(execFileSync("nix", nix, { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] })), [
+  assert.deepEqual(evaluateNix(expression), [
     { targets: ["plain:9100"], labels: { node: "plain" } },
     { targets: ["[fe80::1]:9100"], labels: { node: "web1", topology_zone: "eu", tier: "1", core: "true" } },
   ]);

@@ -1,8 +1,8 @@
 /** nix/deploy-user.nix: what it makes of its options, on a nixpkgs of today and on one that had no `nix.settings`. */
 import assert from "node:assert/strict";
-import { execFileSync } from "node:child_process";
 import { join } from "node:path";
 import { describe, it } from "node:test";
+import { evaluateNix } from "./nix-eval.ts";
 
 const checkout = join(import.meta.dirname, "..", "..");
 const GATE = "/run/current-system/sw/bin/bungee-gate";
@@ -37,8 +37,7 @@ function make(options: object, nixpkgs: { settings: boolean; sudoRs: boolean }):
       users = config.users.users; sshd = config.services.openssh.extraConfig; inherit (config) nix security;
       packages = builtins.length config.environment.systemPackages;
     }`;
-  const nix = ["--extra-experimental-features", "nix-command", "eval", "--json", "--impure", "--expr", expression];
-  return JSON.parse(execFileSync("nix", nix, { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] }));
+  return evaluateNix(expression) as Made | null;
 }
 
 const TODAY = { settings: true, sudoRs: true };

@@ -1,4 +1,4 @@
-/** Nix code that needs no store, evaluated by this machine's nix. */
+/** Nix code, evaluated by this machine's nix. */
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { join } from "node:path";
@@ -7,8 +7,9 @@ import { join } from "node:path";
 export const NIX: string = join(import.meta.dirname, "..", "..", "nix");
 
 function tryNix(expression: string): { status: number | null; stdout: string; stderr: string } {
-  // Read from its input, since a word of a command line has an end.
-  return spawnSync("nix-instantiate", ["--eval", "--strict", "--json", "-"], { input: expression, encoding: "utf8" });
+  // Read from its input, since a word of a command line has an end. Files that it names are to be in the store.
+  const argv = ["--eval", "--strict", "--json", "--read-write-mode", "-"];
+  return spawnSync("nix-instantiate", argv, { input: expression, encoding: "utf8" });
 }
 
 export function evaluateNix(expression: string): unknown {

@@ -1,11 +1,10 @@
 /** nix/module.nix and src/fleet/schema.ts say the same: the same settings, and values of the same kinds. */
 import assert from "node:assert/strict";
-import { execFileSync } from "node:child_process";
-import { join } from "node:path";
 import { it } from "node:test";
 import { z } from "zod";
 import { SCRIPT } from "../../src/activator/script.ts";
 import { checkSettings, settingsSchema } from "../../src/fleet/schema.ts";
+import { evaluateNix, NIX } from "./nix-eval.ts";
 
 /** As much of nixpkgs' lib as the module uses; a type is a text that says what it takes. */
 const EXPRESSION = `
@@ -24,7 +23,7 @@ let
     addCheck = type: check: { outPath = if check 0 then "number" else if check 0.5 then "positive" else "?"; };
   };
   lib = { inherit types; mkOption = { type, default ? null, description }: assert default == null; if type ? outPath then type.outPath else type; };
-in (import ${join(import.meta.dirname, "..", "..", "nix", "module.nix")} { inherit lib; config = { }; }).options.bungee`;
+in (import ${NIX}/module.nix { inherit lib; config = { }; }).options.bungee`;
 
 /** Values that an option of a type takes, and one that it does not take. */
 const SAMPLES: Readonly<Record<string, { good: readonly unknown[]; bad: unknown }>> = {
@@ -53,7 +52,7 @@ const NOT_ANY_TEXT: Readonly<Record<string, string>> = {
 };
 
 type Tree = { readonly [name: string]: string | Tree };
-const module = evaluate(EXPRESSION) as Tree;
+const module = evaluateNix(EXPRESSION) as Tree;
 
 it("the NixOS module has the settings of the schema, and no others", () => {
   assert.deepEqual(namesOf(module), namesOf(settingsSchema.shape));
@@ -67,11 +66,6 @@ for (const [path, type] of leavesOf(module)) {
       assert.deepEqual(checkSettings("config.bungee", at(path, value)).errors, []);
     assert.equal(checkSettings("config.bungee", at(path, samples.bad)).errors.length, 1);
   });
-}
-
-function evaluate(expression: string): unknown {
-  const nix = ["--extra-experimental-features", "nix-command", "eval", "--json", "--impure", "--expr", expression];
-  return JSON.parse(execFileSync("nix", nix, { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] }));
 }
 
 function namesOf(settings: object): string[] {
@@ -128,8 +122,8 @@ let
     networking.hostName = "web1";
     bungee = { node = null; requireSignature = null; healthChecks = ${healthChecks}; };
   };
-in (import ${join(import.meta.dirname, "..", "..", "nix", "module.nix")} { inherit config lib; }).config.environment.etc`;
-    const files = evaluate(expression) as Record<string, { text: string }>;
+in (import ${NIX}/module.nix { inherit config lib; }).config.environment.etc`;
+    const files = evaluateNix(expression) as Record<string, { text: string }>;
     return Object.entries(files).flatMap(([path, file]) => (path.includes("health") ? [[path, file.text]] : []));
   };
   assert.deepEqual(etc(`{ disk.command = "df /\\ntrue"; web = { command = null; tcp.port = 80; }; }`), [

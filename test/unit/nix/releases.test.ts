@@ -1,4 +1,4 @@
-/** Runs the tests with real nix on the releases of the lab, except on that whose nix this machine has: there they run anyway. */
+/** Runs the tests with real nix, those of Nix code among them, on the releases of the lab, except on that whose nix this machine has: there they run anyway. */
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { globSync } from "node:fs";
@@ -12,6 +12,13 @@ import { checkout } from "../../lab/workstation.ts";
 const outside = sandboxCgroup() ? false : "needs the lab: node test/lab/enter.ts -- node --test …";
 const version = (text: string) => /\d+\.\d+/.exec(text)?.[0];
 
+/** Of test/unit. */
+const FILES = [
+  "nix/**/*.test.ts",
+  "fleet/**/*.test.ts",
+  "nix-{cache,cache-push,checks,deploy-user,fleet,module}.test.ts",
+];
+
 describe("with each release's nix", { skip: outside }, () => {
   for (const release of releases) {
     it(release, async (test) => {
@@ -19,13 +26,12 @@ describe("with each release's nix", { skip: outside }, () => {
       const workstation = await lab.workstation({ release });
       const theirs = version(await workstation.output(["nix", "--version"]));
       const ours = version(spawnSync("nix", ["--version"], { encoding: "utf8" }).stdout ?? "");
-      // What stands beside this file has run with that one already.
+      // With that one they have run already.
       if (theirs === ours) return;
       test.diagnostic(`nix ${theirs}`);
-      const folders = [import.meta.dirname, join(dirname(import.meta.dirname), "fleet")];
-      const files = folders
-        .flatMap((folder) => globSync(join(folder, "**", "*.test.ts")))
-        .filter((file) => file !== import.meta.filename);
+      const files = FILES.flatMap((pattern) => globSync(join(dirname(import.meta.dirname), pattern))).filter(
+        (file) => file !== import.meta.filename,
+      );
       const result = await workstation.run(["node", "--test", "--test-reporter=tap", ...files], {
         cwd: checkout,
         env: { BUNGEE_TEST_NIX: "1" },
