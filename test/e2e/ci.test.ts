@@ -65,6 +65,10 @@ test("the branch decides what is done with which hosts", { skip }, async (t) => 
   const hosts = ["web1", "web2"].map((name) => scene.host(name));
   const version = (name: string) => scene.host(name).output("cat /run/app/version");
   const runner = new Runner(scene);
+  /** Which hosts were really dealt with, by what the job was about. */
+  const did = new Map<string, readonly string[]>();
+  const told = (outputs: ReadonlyMap<string, string>): string[] =>
+    ["confirmed", "staged"].flatMap((kind) => JSON.parse(outputs.get(kind)!)).sort();
 
   async function touchesNothing(work: () => Promise<void>): Promise<void> {
     const before = await Promise.all(hosts.map((host) => host.snapshot()));
@@ -84,6 +88,7 @@ test("the branch decides what is done with which hosts", { skip }, async (t) => 
       assert.match(await host.output("cat /var/lib/bungee/history"), /"ci:octo\/fleet:42"/);
     }
     assert.deepEqual(outputs.get("confirmed"), '["web1","web2"]');
+    did.set("push refs/heads/main", told(outputs));
     assert.match(summary, /\| ✅ \| web1 \| confirmed \|/);
     assert.match(stdout, /main is the main branch: every host that is enabled gets it/);
   });
@@ -94,6 +99,7 @@ test("the branch decides what is done with which hosts", { skip }, async (t) => 
     const { code, stdout, outputs } = await runner.push("test-web1");
     assert.equal(code, 0, stdout);
     assert.equal(outputs.get("confirmed"), '["web1"]');
+    did.set("push refs/heads/test-web1", told(outputs));
     assert.deepEqual([await version("web1"), await version("web2")], ["3", "2"]);
     await scene.host("web1").reset();
     await scene.host("web1").waitSsh();
@@ -119,13 +125,14 @@ test("the branch decides what is done with which hosts", { skip }, async (t) => 
       await scene.write({ web1: { version: "4", bungee: { build: "target" } }, web2: { version: "4" }, off: OFF });
       const request = { GITHUB_HEAD_REF: "main", GITHUB_BASE_REF: "main" };
       await touchesNothing(async () => {
-        for (const start of [
-          () => runner.start("push", "refs/heads/feature/x", {}, "--action", "switch"),
-          () => runner.start("pull_request_target", "refs/heads/main", { ...request, BUNGEE_SSH_KEY: "" }),
-        ]) {
-          const { code, stdout, outputs } = await runner.finish(start());
+        for (const [event, ref, env, ...flags] of [
+          ["push", "refs/heads/feature/x", {}, "--action", "switch"],
+          ["pull_request_target", "refs/heads/main", { ...request, BUNGEE_SSH_KEY: "" }],
+        ] as const) {
+          const { code, stdout, outputs } = await runner.finish(runner.start(event, ref, env, ...flags));
           assert.equal(code, 0, stdout);
           assert.deepEqual(JSON.parse(outputs.get("staged")!).toSorted(), ["off", "web1", "web2"]);
+          did.set(`${event} ${ref}`, told(outputs));
           assert.doesNotMatch(stdout, /connecting/);
         }
       });
@@ -145,10 +152,16 @@ test("the branch decides what is done with which hosts", { skip }, async (t) => 
 
   await t.test("--explain says all that, and does nothing", async () => {
     await touchesNothing(async () => {
-      const { code, stdout } = await runner.push("test-web2", "--explain", "--json");
-      assert.equal(code, 0);
-      const { action, hosts: named, rule } = JSON.parse(stdout);
-      assert.deepEqual([action, named, rule], ["test", ["web2"], "bungee.ci.testPrefix"]);
+      assert.equal(did.size, 4);
+      for (const [job, hosts] of did) {
+        const [event = "", ref = ""] = job.split(" ");
+        const { code, stdout, outputs } = await runner.finish(runner.start(event, ref, {}, "--explain", "--json"));
+        assert.equal(code, 0, job);
+        const said = JSON.parse(stdout);
+        assert.deepEqual([...said.hosts].sort(), hosts, job);
+        assert.deepEqual(JSON.parse(outputs.get("hosts")!), said.hosts, job);
+        assert.deepEqual([outputs.get("action"), outputs.get("reboot")], [said.action, said.reboot], job);
+      }
     });
   });
 
