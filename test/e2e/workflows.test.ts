@@ -90,6 +90,7 @@ describe("the workflows of the template", { skip, concurrency: 1 }, () => {
         "build (cache)": "success",
         "build (web1)": "success",
         "build (web2)": "success",
+        built: "success",
         deploy: "success",
       });
       assert.deepEqual(await ours.versions(), { cache: "2", web1: "2", web2: "2" });
@@ -123,8 +124,8 @@ describe("the workflows of the template", { skip, concurrency: 1 }, () => {
     it("a push to test-wbe1 fails before anything is built, and touches no host", async () => {
       await touchesNothing(async () => {
         const ended = await run("push", "test-wbe1", "4");
-        const { hosts, build, deploy } = results(ended);
-        assert.deepEqual([hosts, build, deploy], ["failure", "skipped", "skipped"]);
+        const { hosts, build, built, deploy } = results(ended);
+        assert.deepEqual([hosts, build, built, deploy], ["failure", "skipped", "failure", "skipped"]);
         assert.match(ended.get("hosts")!.log, /test-wbe1 names no host: there is no wbe1.*did you mean web1\?/);
       });
     });
@@ -157,8 +158,8 @@ describe("the workflows of the template", { skip, concurrency: 1 }, () => {
         const ended = await run("push", "main", "7", {
           files: { "modules/web-as-it-was.nix": web, "modules/web.nix": wrong },
         });
-        const { check, build, deploy } = results(ended);
-        assert.deepEqual([check, build, deploy], ["failure", "success", "skipped"]);
+        const { check, build, built, deploy } = results(ended);
+        assert.deepEqual([check, build, built, deploy], ["failure", "success", "failure", "skipped"]);
         assert.match(ended.get("check")!.log, /not like this/);
       });
       await ours.commit("main", "8", { "modules/web.nix": web });
