@@ -5,9 +5,17 @@ import { openStoreTunnel } from "../host/store-tunnel.ts";
 import { realise } from "../nix/build.ts";
 import { copyDerivations } from "../nix/copy.ts";
 import { openRoots, type Roots } from "../nix/roots.ts";
+import { again } from "./again.ts";
+import { withTunnel } from "./copy.ts";
 import type { Emit } from "./events.ts";
 import type { Job } from "./job.ts";
 import { together } from "./together.ts";
+
+/**
+ * What was built before the line broke is there. No more than once more: nobody knows whether it was the build that took the host off
+ * the network.
+ */
+const TRIES_ON_TARGET = 2;
 
 interface Order {
   readonly job: Job;
@@ -66,15 +74,18 @@ export class Builds implements AsyncDisposable {
   }
 
   async #onTarget(job: Job, evaluated: Evaluated): Promise<void> {
-    const { connection } = await job.session.line();
-    await using tunnel = await openStoreTunnel(connection, { root: !job.session.restricted });
+    const signal = this.#interruption;
     const onLine = (line: string) => job.log("nix", line);
-    await copyDerivations(tunnel.storeUri, [evaluated.drvPath], { signal: this.#interruption, onLine });
-    const failures = await realise([{ name: job.node.name, ...evaluated }], {
-      store: tunnel.storeUri,
-      signal: this.#interruption,
-      onLine,
-    });
-    for (const failure of failures.values()) throw failure;
+    const build = async () => {
+      const { connection } = await job.session.line({ signal });
+      await using tunnel = await openStoreTunnel(connection, { root: !job.session.restricted });
+      const store = tunnel.storeUri;
+      await withTunnel(tunnel, signal, async () => {
+        await copyDerivations(store, [evaluated.drvPath], { signal, onLine });
+        const failures = await realise([{ name: job.node.name, ...evaluated }], { store, signal, onLine });
+        for (const failure of failures.values()) throw failure;
+      });
+    };
+    await again(build, { signal, say: (line) => job.stages.say(line), tries: TRIES_ON_TARGET });
   }
 }

@@ -1,9 +1,10 @@
 /** Copies a release to its host, through the connection that is open already. */
-import { CopyError } from "../errors.ts";
+import { BungeeError, CopyError } from "../errors.ts";
 import type { Connection } from "../host/connection.ts";
-import { openStoreTunnel } from "../host/store-tunnel.ts";
+import { openStoreTunnel, type StoreTunnel } from "../host/store-tunnel.ts";
 import { copyClosure, copySignatures } from "../nix/copy.ts";
 import { closure, missingPaths } from "../nix/store.ts";
+import { again } from "./again.ts";
 import type { Job } from "./job.ts";
 
 /** To ask how much is missing takes as long as to copy a little: a copy that ends sooner is told without. */
@@ -14,12 +15,16 @@ const PROGRESS_EVERY_MS = 200;
 export async function copyToHost(job: Job, release: string): Promise<void> {
   // Built there.
   if (job.node.build === "target") return;
-  const { connection } = await job.session.line();
-  const { restricted } = job.session;
+  const { interruption: signal, session, stages } = job;
   const { substituteOnTarget: substitute, requireSignature: signatures } = job.node;
-  await sendClosure(job, connection, release, { restricted, substitute, signatures }).catch((error: unknown) => {
-    throw restricted && error instanceof CopyError ? asDeployUser(error) : error;
-  });
+  const copy = async () => {
+    const { connection } = await session.line({ signal });
+    const { restricted } = session;
+    await sendClosure(job, connection, release, { restricted, substitute, signatures }).catch((error: unknown) => {
+      throw restricted && error instanceof CopyError ? asDeployUser(error) : error;
+    });
+  };
+  await again(copy, { signal, say: (line) => stages.say(line) });
 }
 
 interface Sending {
@@ -55,16 +60,36 @@ export async function sendClosure(
   const ticker = setInterval(tell, PROGRESS_EVERY_MS);
   try {
     const options = { signal: job.interruption, onLine: (line: string) => job.log("nix", line) };
-    await copyClosure(tunnel.storeUri, [release], { substitute, ...options });
-    // Older nix lets trusted users do this only. What is missing then, the host says itself.
-    if (signatures) await copySignatures(tunnel.storeUri, [release], options).catch(unlessCopyError);
+    await withTunnel(tunnel, job.interruption, async () => {
+      await copyClosure(tunnel.storeUri, [release], { substitute, ...options });
+      // Older nix lets trusted users do this only. What is missing then, the host says itself.
+      if (signatures) await copySignatures(tunnel.storeUri, [release], options).catch(unlessCopyError);
+    });
     tell();
-  } catch (error) {
-    // nix itself only saw a socket that closed; and where nix was told to stop, its daemon on the host saw no more than that.
-    throw job.interruption.aborted ? error : (tunnel.problem() ?? error);
   } finally {
     clearTimeout(asking);
     clearInterval(ticker);
+  }
+}
+
+/**
+ * Where the host's end of the tunnel was the reason of a failure, that is told: nix itself only saw a socket that closed. Where nix was told
+ * to stop, its daemon on the host saw no more than that.
+ * @throws what `work` throws, or why its connection or the daemon ended
+ */
+export async function withTunnel<T>(tunnel: StoreTunnel, signal: AbortSignal, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    const problem = tunnel.problem();
+    if (signal.aborted || problem === undefined) throw error;
+    if (!(problem instanceof CopyError && error instanceof BungeeError && error.detail)) throw problem;
+    const { message, mend, detail = "it said nothing", node } = problem;
+    throw new CopyError(message, {
+      mend,
+      ...(node ? { node } : {}),
+      detail: `there: ${detail}\nhere: ${error.detail}`,
+    });
   }
 }
 

@@ -1,12 +1,12 @@
 /** The host of a binary cache: what a deployment builds is copied there, and kept by GC roots, over one connection for all nodes. */
 import pLimit from "p-limit";
 import { type CacheInfo, CacheKeeper } from "../activator/cache-keeper.ts";
-import { BungeeError, ConnectionLostError, CopyError, RefusedError } from "../errors.ts";
+import { CopyError, RefusedError } from "../errors.ts";
 import type { Connect, Connection, Target } from "../host/connection.ts";
 import { Elevator } from "../host/elevation/elevation.ts";
 import type { Secrets } from "../host/secrets.ts";
 import { areSigned, sign } from "../nix/sign.ts";
-import { pause } from "./clock.ts";
+import { again } from "./again.ts";
 import { sendClosure } from "./copy.ts";
 import type { Emit } from "./events.ts";
 import type { Job } from "./job.ts";
@@ -30,9 +30,6 @@ interface Line {
   readonly info: CacheInfo;
 }
 
-/** Copies of one release, where the connection breaks or a garbage collection is quicker. */
-const ATTEMPTS = 4;
-const FIRST_PAUSE_MS = 1000;
 const LOW_SPACE = 256 * 1024 * 1024;
 
 export class CacheHost implements AsyncDisposable {
@@ -70,16 +67,14 @@ export class CacheHost implements AsyncDisposable {
       signal.throwIfAborted();
       const { signKey } = this.#request;
       if (signKey !== undefined) await sign([release], signKey, { signal });
-      for (let attempt = 1; ; attempt++) {
-        try {
-          return await this.#pushOnce(job, release);
-        } catch (error) {
-          if (attempt === ATTEMPTS || !isPassing(error)) throw await this.#explained(error, signal);
-          job.stages.say(`${error.message}; trying again`);
-          await this.#forgetBroken();
-          await pause(FIRST_PAUSE_MS * 2 ** (attempt - 1), signal);
-        }
-      }
+      const push = async (attempt: number) => {
+        if (attempt > 1) await this.#forgetBroken();
+        await this.#pushOnce(job, release);
+      };
+      const say = (line: string) => job.stages.say(line);
+      await again(push, { signal, say, passes: wasCollected }).catch(async (error: unknown) => {
+        throw await this.#explained(error, signal);
+      });
     });
   }
 
@@ -89,10 +84,7 @@ export class CacheHost implements AsyncDisposable {
     await this.#warnOfSignatures(job, release, info);
     const signatures = signKey !== undefined;
     const sending = { restricted: keeper.restricted, signatures };
-    await sendClosure(job, connection, release, sending).catch((error: unknown) => {
-      // nix may be heard of first, and only saw a socket that closed.
-      throw connection.lost.aborted && !job.interruption.aborted ? connection.lost.reason : error;
-    });
+    await sendClosure(job, connection, release, sending);
     const { kept, dropped } = await keeper.keep(fleet, job.node.name, keep, release);
     job.stages.say(`kept as the newest of ${kept} on ${this.name}${dropped > 0 ? `; ${dropped} let go of` : ""}`);
   }
@@ -165,8 +157,5 @@ export class CacheHost implements AsyncDisposable {
 
 const mebibytes = (bytes: number) => `${Math.round(bytes / 1024 / 1024)} MiB`;
 
-/** What may be otherwise a moment later. */
-function isPassing(error: unknown): error is BungeeError {
-  if (error instanceof RefusedError) return error.reason === "not-valid";
-  return error instanceof ConnectionLostError || (error instanceof BungeeError && error.code === "unreachable");
-}
+/** Nothing keeps a release in the cache before it has its root there. */
+const wasCollected = (error: unknown) => error instanceof RefusedError && error.reason === "not-valid";

@@ -1,0 +1,77 @@
+/** A line that breaks in the middle of a copy, or of a build on the host: it goes on over a new one, or the line is what is told of. */
+import assert from "node:assert/strict";
+import { after, before, describe, test } from "node:test";
+import { setTimeout as pause } from "node:timers/promises";
+import { type Deployment, finish, Scene, skip } from "./scene.ts";
+
+/** Ends every session that there is, and not the sshd that listens. */
+const BREAK = `
+  for session in $(grep -lx sshd /proc/[0-9]*/comm | cut -d/ -f3); do
+    [ "$session" = "$(systemctl show --property MainPID --value ssh)" ] || kill -KILL "$session"
+  done`;
+
+const COPIES = ["web1", "web2"];
+/** Whose line breaks in the middle of a build, once and each time. */
+const BUILDS = { db1: `[ ! -e /run/broken ] || exit 0; : >/run/broken; ${BREAK}`, db2: BREAK };
+
+describe("a line that breaks", { skip }, () => {
+  let scene: Scene;
+  let deployment: Deployment;
+
+  before(async () => {
+    scene = await Scene.open({ hosts: [...COPIES, ...Object.keys(BUILDS)] });
+    await scene.write({
+      web1: { version: "2", payloadKiB: 8192 },
+      web2: { version: "2", payloadKiB: 8192, bungee: { ssh: "openssh" } },
+      db1: { version: "2", bungee: { build: "target" } },
+      db2: { version: "2", bungee: { build: "target" } },
+    });
+    // nix runs it after each derivation: a system is made of several.
+    for (const [name, hook] of Object.entries(BUILDS)) {
+      const host = scene.host(name);
+      await host.output("cat >/root/hook; chmod 755 /root/hook", { stdin: `#!/bin/sh\n${hook}\n` });
+      await host.output("echo post-build-hook = /root/hook >>/etc/nix/nix.conf");
+    }
+    for (const name of COPIES) await scene.host(name).limit({ mbit: 20 });
+    const running = scene.start("deploy", "--all", "--report", "json");
+    await Promise.all(
+      COPIES.map(async (name) => {
+        const isCopying = new RegExp(`"node":"${name}","stage":"copy","done":\\d{6}`);
+        while (!isCopying.test(running.stdout) && running.alive) await pause(20);
+        await scene.host(name).output(BREAK);
+        await scene.host(name).limit({});
+      }),
+    );
+    deployment = await finish(running);
+  });
+  after(() => scene?.[Symbol.asyncDispose]());
+
+  const resumed = (name: string) =>
+    deployment.events.filter(
+      (event) =>
+        event.type === "log" &&
+        event.node === name &&
+        /^the connection to .* is lost: .*; trying again$/.test(event.line),
+    ).length;
+
+  for (const [name, what] of [
+    ["web1", "in a copy over ssh2"],
+    ["web2", "in a copy over openssh"],
+    ["db1", "in a build on the host"],
+  ] as const) {
+    test(`${what}: it goes on over a new one`, async () => {
+      assert.equal(deployment.outcomes[name]?.kind, "confirmed", deployment.stdout + deployment.stderr);
+      assert.equal(resumed(name), 1);
+      assert.equal(await scene.host(name).output("cat /run/app/version"), "2");
+    });
+  }
+
+  test("in a build on the host, each time: that is told, and not that the build failed", async () => {
+    const { db2 } = deployment.outcomes;
+    assert.ok(db2?.kind === "failed", JSON.stringify(db2));
+    assert.equal(db2.why.code, "connection-lost");
+    assert.match(db2.why.message, /^the connection to db2 at db2 is lost/);
+    assert.equal(resumed("db2"), 1, "once more, and not again");
+    assert.equal(await scene.host("db2").output("cat /run/app/version"), "1");
+  });
+});
