@@ -11,6 +11,7 @@ import { LabError } from "../test/lab/exec.ts";
 import { sandboxCgroup } from "../test/lab/sandbox.ts";
 import { benchCopy } from "./bench/copy.ts";
 import { benchSnapBack } from "./bench/snap-back.ts";
+import { benchStart } from "./bench/start.ts";
 import { type Measurement, renderTable, toJson } from "./bench/table.ts";
 import { benchTenHosts } from "./bench/ten-hosts.ts";
 
@@ -19,6 +20,7 @@ Both sides take turns, and the medians count. They share this machine's processo
 plain: what a person would script, host after host: nix build, nix copy to ssh-ng, ssh nix-env --set, ssh
 switch-to-configuration switch; as root, with known host keys. In the ten hosts a changed unit takes 1 s to start.
 Copies: from before the login to the last byte; neither side compresses.
+bungee --version: from the sources; plain is node without what it compiled before.
 Snap back: from the new system's failing exit, all of it in place, until the host has found the old one running.`;
 
 async function main(): Promise<number> {
@@ -34,6 +36,7 @@ async function main(): Promise<number> {
     "ten hosts": benchTenHosts,
     copies: benchCopy,
     "snap back": benchSnapBack,
+    "a start": benchStart,
   })) {
     console.error(`measuring: ${what}`);
     measurements.push(...(await part(turns)));

@@ -4,12 +4,12 @@
  */
 import { createHash, randomUUID } from "node:crypto";
 import { mkdir, readdir, readFile, rename, rm, stat, utimes, writeFile } from "node:fs/promises";
-import { homedir } from "node:os";
 import { join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
 import { z } from "zod";
 import type { Snapshot } from "../nix/flake.ts";
 import type { NixVersion } from "../nix/version.ts";
+import { cacheHome } from "../xdg.ts";
 
 /** Raised when an expression of ours or the shape of an entry changes. */
 const FORMAT = 2;
@@ -26,8 +26,7 @@ export interface EvaluationCache {
 export const noCache: EvaluationCache = { read: async () => undefined, write: async () => {} };
 
 export function cacheDirectory(env: NodeJS.ProcessEnv = process.env): string {
-  const cache = env.XDG_CACHE_HOME?.startsWith("/") ? env.XDG_CACHE_HOME : join(homedir(), ".cache");
-  return join(cache, "bungee", "eval");
+  return join(cacheHome(env), "bungee", "eval");
 }
 
 /** The entries of one flake, exactly as it is now, for this version of nix. */

@@ -4,9 +4,9 @@
  */
 import { rmSync } from "node:fs";
 import { mkdir, readdir, rm, stat } from "node:fs/promises";
-import { homedir } from "node:os";
 import { join } from "node:path";
 import { type Command, runLocal } from "../process.ts";
+import { stateHome } from "../xdg.ts";
 import { nixString } from "./command.ts";
 
 export interface Roots {
@@ -29,9 +29,7 @@ process.on("exit", () => {
 
 /** $XDG_STATE_HOME/bungee/gcroots */
 export function rootsDirectory(env: NodeJS.ProcessEnv = process.env): string {
-  // The specification wants relative values ignored.
-  const state = env.XDG_STATE_HOME?.startsWith("/") ? env.XDG_STATE_HOME : join(homedir(), ".local", "state");
-  return join(state, "bungee", "gcroots");
+  return join(stateHome(env), "bungee", "gcroots");
 }
 
 /** @param deployment its id, safe as a file name */

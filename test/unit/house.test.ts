@@ -6,9 +6,10 @@ import { test } from "node:test";
 
 const src = join(import.meta.dirname, "..", "..", "src");
 
-/** What a room may import from, besides itself. `process.ts` and `errors.ts` stand below all. */
+/** What a room may import from, besides itself. `process.ts`, `errors.ts` and `xdg.ts` stand below all. */
 const ROOMS: Readonly<Record<string, readonly string[]>> = {
-  "main.ts": ["commands"],
+  "main.ts": ["commands", "compiled.ts"],
+  "compiled.ts": [],
   commands: ["ci", "templates", "report", "run", "fleet", "host"],
   ci: ["run", "fleet"],
   templates: [],
@@ -20,8 +21,9 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   nix: [],
   "process.ts": [],
   "errors.ts": [],
+  "xdg.ts": [],
 };
-const BELOW_ALL = ["process.ts", "errors.ts"];
+const BELOW_ALL = ["process.ts", "errors.ts", "xdg.ts"];
 
 interface Import {
   readonly from: string;
@@ -33,11 +35,13 @@ const files = globSync("**/*.ts", { cwd: src });
 
 const imports: readonly Import[] = files.flatMap((from) => {
   const text = readFileSync(join(src, from), "utf8");
-  return [...text.matchAll(/^(?:import|export) (type )?[^;]*? from "(\.[^"]+)";/gms)].map(([, type, path]) => ({
-    from,
-    to: relative(src, join(src, dirname(from), path!)),
-    typeOnly: type !== undefined,
-  }));
+  return [...text.matchAll(/(?:^(?:import|export) (type )?[^;]*? from |\bimport\()"(\.[^"]+)"/gms)].map(
+    ([, type, path]) => ({
+      from,
+      to: relative(src, join(src, dirname(from), path!)),
+      typeOnly: type !== undefined,
+    }),
+  );
 });
 
 const roomOf = (file: string) => file.split("/")[0]!;

@@ -99,6 +99,13 @@ describe("the published package", () => {
     assert.match(run([bin, "deploy", "--help"]), /^Usage: bungee deploy /);
   });
 
+  it("has node keep what it compiled", () => {
+    const cache = join(scratch, "cache");
+    const env = `env --unset=NODE_COMPILE_CACHE XDG_CACHE_HOME=${cache}`.split(" ");
+    run([...env, join(installed, manifest.bin.bungee), "--version"]);
+    assert.ok(globSync("bungee/compiled/*/*/*", { cwd: cache }).length > 100);
+  });
+
   function run([program = "", ...args]: readonly string[], cwd = scratch): string {
     const env = { ...process.env, PATH: [dirname(process.execPath), process.env.PATH].join(delimiter) };
     const { status, stdout, stderr, error } = spawnSync(program, args, { cwd, env, encoding: "utf8" });
