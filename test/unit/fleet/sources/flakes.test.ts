@@ -3,36 +3,9 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { choose } from "../../../../src/commands/selection.ts";
 import type { Fleet } from "../../../../src/fleet/fleet.ts";
-import { migrated } from "../../../../src/fleet/sources/migrate.ts";
-import { nixString } from "../../../../src/nix/command.ts";
-import { derivation, withoutNix } from "../../nix/real-nix.ts";
+import { withoutNix } from "../../nix/real-nix.ts";
 import { failure, host, open, useFlakes } from "../flakes.ts";
-
-const ITS_OWN = `# ${process.pid} ${Date.now()} sources`;
-const built = (name: string) => derivation(name, `echo ${name} > $out ${ITS_OWN}`);
-
-/** deploy.nodes.<name> with profiles of plain derivations. */
-const deployNode = (settings: string, profiles: readonly string[]) =>
-  `{ hostname = "10.0.0.1"; user = "root"; ${settings} profiles = { ${profiles.map((name) => `${nixString(name)}.path = ${built(`profile-${name.replaceAll(/\W/g, "-")}`)};`).join(" ")} }; }`;
-const deploy = (nodes: Readonly<Record<string, string>>, common = "") =>
-  `deploy = { ${common} nodes = { ${Object.entries(nodes)
-    .map(([name, code]) => `${nixString(name)} = ${code};`)
-    .join("\n")} }; };`;
-
-/** A node as an evaluated hive has it: what makeHive of colmena gives. */
-const hiveNode = (name: string, deployment = "", config = "{ }") =>
-  `{ config = { system.build.toplevel = ${built(`hive-${name}`)}; networking.hostName = "${name}"; deployment = {
-    targetHost = "${name}"; targetPort = null; targetUser = "root"; tags = [ ]; buildOnTarget = false; allowLocalDeployment = false;
-    replaceUnknownProfiles = true; privilegeEscalationCommand = [ "sudo" "-H" "--" ]; sshOptions = [ ]; keys = { };
-  } // { ${deployment} }; } // ${config}; }`;
-const hive = (nodes: Readonly<Record<string, string>>, meta = "") =>
-  `colmenaHive = rec { __schema = "v0.5"; nodes = { ${Object.entries(nodes)
-    .map(([name, code]) => `${nixString(name)} = ${code};`)
-    .join("\n")} };
-    toplevel = builtins.mapAttrs (_: node: node.config.system.build.toplevel) nodes;
-    deploymentConfig = builtins.mapAttrs (_: node: node.config.deployment) nodes;
-    metaConfig = { name = "hive"; description = "A hive"; machinesFile = null; allowApplyAll = true; } // { ${meta} };
-    introspect = f: f { }; };`;
+import { built, deploy, deployNode, hive, hiveNode } from "./outputs.ts";
 
 const namesOf = (fleet: Fleet, ...selectors: string[]) =>
   choose(fleet, { selectors, all: false }).nodes.map(({ name }) => name);
@@ -261,76 +234,6 @@ describe("flakes of others", { skip: withoutNix }, () => {
         (await failure(open(reference, { schema: "colmena" }))).message,
         /has no colmenaHive: there is no host$/,
       );
-    });
-  });
-
-  describe("migrate", () => {
-    /** What migrate prints, put into the flake as its comments say, and read again. */
-    async function moved(folder: string, outputs: string, configurations: readonly string[], more = "") {
-      const before = await open(flake(folder, outputs));
-      const { reading, from } = before;
-      const code = migrated({ from, reading, configurations, nodes: [...before.nodes.keys()] }).join("\n");
-      flakes.real.write({ [`${folder}-moved/bungee.nix`]: code });
-      const reference = flake(`${folder}-moved`, `${outputs} ${more} inherit (import ./bungee.nix) bungee;`);
-      return { before, code, after: await open(reference, { schema: "bungee" }) };
-    }
-
-    it("deploy-rs: the same nodes, and what has no equivalent as comments", async () => {
-      const outputs = `${["web1", "web2", "spare"].map((name) => `nixosConfigurations.${name} = ${host(name)};`).join("\n")}
-        ${deploy(
-          {
-            web1: deployNode(
-              'sshOpts = [ "-p" "2222" "-J" "bastion" "-A" ]; magicRollback = false; fastConnection = true;',
-              ["system", "blog"],
-            ),
-            web2: deployNode('confirmTimeout = 60; sudo = "doas -u"; remoteBuild = true;', ["system"]),
-          },
-          'sshUser = "deploy"; activationTimeout = 600; tempPath = "/var/tmp";',
-        )}`;
-      const { before, after, code } = await moved("move-deploy-rs", outputs, ["spare", "web1", "web2"]);
-      for (const name of ["web1", "web2"]) {
-        const { profile: _, after: __, hostName: ___, ...node } = before.nodes.get(name)!;
-        const { profile: ____, after: _____, hostName: ______, ...same } = after.nodes.get(name)!;
-        assert.deepEqual(same, node);
-      }
-      assert.equal(after.nodes.get("spare")?.enable, false);
-      for (const line of [
-        /# tempPath is not needed/,
-        /# sshOpts: not taken: -A/,
-        /# magicRollback = false/,
-        /# web1\.blog: bungee's own settings have no profiles/,
-        /^ {4}defaults = \{$/m,
-        /^ {6}activation\.timeout = 600;$/m,
-        /^ {6}user = "deploy";$/m,
-      ])
-        assert.match(code, line);
-      assert.doesNotMatch(code, / $/m);
-    });
-
-    it("colmena: the same nodes, by the hive's own configurations", async () => {
-      const outputs = hive({
-        alpha: hiveNode("alpha", 'tags = [ "web" ]; targetUser = "deploy"; privilegeEscalationCommand = [ "doas" ];'),
-        beta: hiveNode("beta", 'targetHost = null; keys.acme.text = "x";'),
-      });
-      const { before, after, code } = await moved(
-        "move-hive",
-        outputs,
-        [],
-        "nixosConfigurations = self.colmenaHive.nodes;",
-      );
-      assert.deepEqual(after.nodes, before.nodes);
-      assert.match(code, /^# nixosConfigurations = self\.colmenaHive\.nodes;$/m);
-      assert.match(code, /# deployment\.keys: nothing brings acme to the host\.$/m);
-      assert.match(code, /labels\.web = true;/);
-    });
-
-    it("names and values that would be code are none", async () => {
-      const odd = '${builtins.abort "x"}';
-      const outputs = `nixosConfigurations = { ${nixString(odd)} = ${host("odd")}; "in" = ${host("in")}; };
-        ${deploy({ [odd]: deployNode(`sshOpts = [ "-i" ${nixString('~/k${builtins.abort "y"}"')} ${nixString("-A\n} # {")} ];`, ["system"]), in: deployNode("", ["system"]) })}`;
-      const { before, after } = await moved("move-odd", outputs, [odd, "in"]);
-      assert.equal(after.nodes.get(odd)?.identityFile, before.nodes.get(odd)?.identityFile);
-      assert.deepEqual(after.nodes.get("in")?.addresses, ["10.0.0.1"]);
     });
   });
 });
