@@ -88,7 +88,14 @@ const systems: Partial<Record<NodeJS.Architecture, string>> = { x64: "x86_64-lin
 export async function writeFleet(directory: string, fleet: Fleet): Promise<string> {
   await mkdir(directory, { recursive: true });
   await cp(standin, join(directory, "standin"), { recursive: true });
-  for (const file of ["flake.nix", "system.nix", "behaviours.nix", "deploy-user.nix", "push-user.nix"])
+  for (const file of [
+    "flake.nix",
+    "system.nix",
+    "behaviours.nix",
+    "gated-user.nix",
+    "deploy-user.nix",
+    "push-user.nix",
+  ])
     await cp(join(here, file), join(directory, file));
   for (const file of INSTALLED)
     await cp(join(checkout, file), join(directory, "bungee", file), { recursive: true, filter: isInstalled });

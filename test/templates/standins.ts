@@ -30,7 +30,8 @@ export function writeStandins({ here }: Place): void {
   };
   mkdirSync(join(here, "bungee", "bungee"), { recursive: true });
   put("examples/fleet/standin", "nixpkgs/standin");
-  for (const module of ["deploy-user.nix", "push-user.nix"]) put(`test/systems/${module}`, `bungee/${module}`);
+  for (const module of ["gated-user.nix", "deploy-user.nix", "push-user.nix"])
+    put(`test/systems/${module}`, `bungee/${module}`);
   put("nix", "bungee/bungee/nix");
   put("src/activator", "bungee/bungee/src/activator", (file) => !file.endsWith(".ts"));
   for (const name of ["nixpkgs", "bungee"]) write(name);
