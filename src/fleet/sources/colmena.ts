@@ -114,7 +114,7 @@ function translate(
   const about: string[] = [];
   const { settings: bySsh, ignored } = readSshOptions(sshOptions);
   if (ignored.length > 0) about.push(`deployment.sshOptions: not taken: ${ignored.join(", ")}`);
-  // What ssh is told twice holds as first told: colmena says where to go before the options.
+  // Of what ssh is told twice the first holds: colmena says who and where before the options, and its port after them.
   const { address = targetHost, user: asUser, port, ...login } = bySsh;
   const logsInAs = user ?? asUser;
   const elevation = logsInAs === "root" ? undefined : elevationOf(privilegeEscalationCommand, about);
@@ -130,7 +130,7 @@ function translate(
   for (const [name, value] of Object.entries(deployment))
     if (!KNOWN.includes(name))
       about.push(`deployment.${attributePath(name)} = ${show(value)}: bungee does not know it`);
-  const toPort = targetPort === undefined || targetPort === 0 ? port : targetPort;
+  const toPort = port ?? (targetPort === 0 ? undefined : targetPort);
   const settings = {
     ...(address === undefined ? {} : { addresses: [address] }),
     ...(logsInAs === undefined || logsInAs === null ? {} : { user: logsInAs }),

@@ -13,8 +13,8 @@ export function inOurWords(all: Profile, user: string, hostname: string): { sett
   const { settings: bySsh, ignored } = readSshOptions(all.sshOpts ?? []);
   if (ignored.length > 0) said.push(`sshOpts: not taken: ${ignored.join(", ")}`);
   const { address = hostname, ...login } = bySsh;
-  // As with ssh itself, which is told of the user in the address: -l wins.
-  const logsInAs = login.user ?? all.sshUser;
+  // Of what ssh is told twice the first holds, and deploy-rs says who and where before the options.
+  const logsInAs = all.sshUser ?? login.user;
   const settings: Mutable<Settings> = { addresses: [address], ...login };
   if (logsInAs !== undefined) settings.user = logsInAs;
   if (logsInAs !== "root") Object.assign(settings, elevationOf(all, said));

@@ -72,6 +72,14 @@ describe("colmenaHive", () => {
     ],
     ["… for root", { privilegeEscalationCommand: ["doas"] }, { elevation: "auto" }],
     ["sshOptions", { sshOptions: ["-o", "ProxyJump=b", "-p", "9"] }, { port: 9, sshOptions: { ProxyJump: "b" } }],
+    ["sshOptions with another port", { targetPort: 22, sshOptions: ["-oPort=9", "-p", "7"] }, { port: 9 }],
+    ["sshOptions with a user", { targetUser: null, sshOptions: ["-l", "b"] }, { user: "b" }],
+    ["sshOptions with another user", { targetUser: "a", sshOptions: ["-l", "b"] }, { user: "a" }],
+    [
+      "sshOptions with an address",
+      { targetHost: "x", sshOptions: ["-oHostName=10.9.9.9"] },
+      { addresses: ["10.9.9.9"] },
+    ],
     [
       "sshOptions that cannot be",
       { sshOptions: ["-o", "ForwardAgent=yes"] },

@@ -44,7 +44,8 @@ describe("deploy.nodes", () => {
   const settings: readonly [name: string, values: Values, expected: Values, notes?: readonly RegExp[]][] = [
     ["sshUser", { sshUser: "deploy" }, { user: "deploy" }],
     ["sshOpts", { sshOpts: ["-p", "2222", "-J", "b"] }, { port: 2222, sshOptions: { ProxyJump: "b" } }],
-    ["sshOpts with a user", { sshUser: "a", sshOpts: ["-l", "b"] }, { user: "b" }],
+    ["sshOpts with a user", { sshOpts: ["-l", "b"] }, { user: "b" }],
+    ["sshOpts with another user", { sshUser: "a", sshOpts: ["-l", "b", "-oUser=c"] }, { user: "a" }],
     ["sshOpts with an address", { sshOpts: ["-oHostName=10.9.9.9"] }, { addresses: ["10.9.9.9"] }],
     ["sshOpts that cannot be", { sshOpts: ["-A"] }, {}, [/^sshOpts: not taken: -A/]],
     ["fastConnection", { fastConnection: true }, { substituteOnTarget: false }],
