@@ -2,9 +2,12 @@
 import { UsageError } from "../errors.ts";
 import { didYouMeanOneOf } from "../fleet/nearest.ts";
 import { pattern } from "../fleet/pattern.ts";
+import { type Candidate, isCalled } from "../fleet/select.ts";
 import type { Action, Reboot } from "../run/outcome.ts";
 import type { CiJob } from "./forge.ts";
 import type { CiRules } from "./rules.ts";
+
+type Fleet = readonly Pick<Candidate, "name" | "also">[];
 
 /** How, where the branch says that something is deployed: the input of a dispatch, or a label. */
 export interface Inputs {
@@ -24,23 +27,17 @@ export interface Decision {
 }
 
 /**
- * @param names of all nodes
+ * @param fleet all nodes
  * @param labelled what the labels of the request say that was merged
  * @throws UsageError for a branch that names no node, and for inputs that contradict it
  */
-export function decide(
-  job: CiJob,
-  rules: CiRules,
-  inputs: Inputs,
-  names: readonly string[],
-  labelled: Inputs = {},
-): Decision {
-  const decided = byRules(job, rules, names);
+export function decide(job: CiJob, rules: CiRules, inputs: Inputs, fleet: Fleet, labelled: Inputs = {}): Decision {
+  const decided = byRules(job, rules, fleet);
   if (decided.action === "build") return stillBuilds(decided, inputs);
   return withLabels(withInputs(decided, inputs), inputs, labelled);
 }
 
-function byRules({ subject }: CiJob, rules: CiRules, names: readonly string[]): Decision {
+function byRules({ subject }: CiJob, rules: CiRules, fleet: Fleet): Decision {
   switch (subject.kind) {
     case "nothing":
       throw new UsageError("no branch is known: no variable of a forge says one", {
@@ -53,11 +50,11 @@ function byRules({ subject }: CiJob, rules: CiRules, names: readonly string[]): 
     case "other":
       return buildOnly("event", `${subject.what} is not a push to a branch, a schedule or a dispatch: it only builds`);
     case "branch":
-      return byBranch(subject.branch, rules, names);
+      return byBranch(subject.branch, rules, fleet);
   }
 }
 
-function byBranch(branch: string, { main, testPrefix, rules }: CiRules, names: readonly string[]): Decision {
+function byBranch(branch: string, { main, testPrefix, rules }: CiRules, fleet: Fleet): Decision {
   const index = rules.findIndex((rule) => pattern(rule.branch)(branch));
   const rule = rules[index];
   if (rule !== undefined) {
@@ -72,7 +69,7 @@ function byBranch(branch: string, { main, testPrefix, rules }: CiRules, names: r
   }
   if (branch.startsWith(testPrefix)) {
     const name = branch.slice(testPrefix.length);
-    if (!names.includes(name)) throw noSuchHost(branch, name, names);
+    if (!fleet.some((node) => isCalled(node, name))) throw noSuchHost(branch, name, fleet);
     const why = [`${branch} is a test branch: ${name} alone gets it, and a reboot undoes it`];
     return { action: "test", reboot: "never", hosts: { selectors: [name] }, rule: "bungee.ci.testPrefix", why };
   }
@@ -85,17 +82,14 @@ function buildOnly(rule: string, why: string): Decision {
 
 const NAMED = 12;
 
-function noSuchHost(branch: string, name: string, names: readonly string[]): UsageError {
+function noSuchHost(branch: string, name: string, fleet: Fleet): UsageError {
+  const names = fleet.map((node) => node.name);
   const more = names.length > NAMED ? `, and ${names.length - NAMED} more: see bungee nodes` : "";
-  return new UsageError(
-    `the branch ${branch} names no host: there is no ${name || "host without a name"}${near(name, names)}`,
-    {
-      mend: `rename the branch; the hosts are ${names.slice(0, NAMED).join(", ")}${more}`,
-    },
-  );
+  const meant = name === "" ? "" : didYouMeanOneOf(name, new Set(fleet.flatMap(({ also = [] }) => also).concat(names)));
+  return new UsageError(`the branch ${branch} names no host: there is no ${name || "host without a name"}${meant}`, {
+    mend: `rename the branch; the hosts are ${names.slice(0, NAMED).join(", ")}${more}`,
+  });
 }
-
-const near = (name: string, names: readonly string[]): string => (name === "" ? "" : didYouMeanOneOf(name, names));
 
 /** Whoever may set a label may not deploy by it. */
 function stillBuilds(decision: Decision, { action, reboot }: Inputs): Decision {

@@ -49,9 +49,8 @@ async function run(args: CiArguments, streams: Streams): Promise<number> {
     const { signal } = interruption;
     const job = readJob(process.env, args.branch);
     const fleet = await readFleet(args, emit, { signal });
-    const names = fleet.candidates.map(({ name }) => name);
     const labelled = await labelledInputs(job, process.env, token, signal);
-    const decision = decide(job, readRules(fleet.ci), args.inputs, names, labelled);
+    const decision = decide(job, readRules(fleet.ci), args.inputs, fleet.candidates, labelled);
     const chosen = hostsOf(decision, job, fleet);
     // Also of what is only explained: what is refused would not be done.
     refuseByReading(fleet, chosen, { ...decision, dryRun: false, keys: args.keys });

@@ -25,7 +25,8 @@ export interface Candidate {
 }
 
 /** Whether a candidate is called so. */
-export const isCalled = ({ name, also = [] }: Candidate, word: string): boolean => name === word || also.includes(word);
+export const isCalled = ({ name, also = [] }: Pick<Candidate, "name" | "also">, word: string): boolean =>
+  name === word || also.includes(word);
 
 export interface Selection {
   /** In a stable order. */

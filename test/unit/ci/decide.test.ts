@@ -5,11 +5,12 @@ import { readJob, type Subject } from "../../../src/ci/forge.ts";
 import { readRules } from "../../../src/ci/rules.ts";
 import { UsageError } from "../../../src/errors.ts";
 
-const NAMES = ["web1", "web2", "db1"];
+const called = (...names: string[]) => names.map((name) => ({ name }));
+const FLEET = called("web1", "web2", "db1");
 
 function on(subject: string | Subject, inputs: Inputs = {}, rules: unknown = {}): Decision {
   const job = typeof subject === "string" ? readJob({}, subject) : { ...readJob({}, undefined), subject };
-  return decide(job, readRules(rules), inputs, NAMES);
+  return decide(job, readRules(rules), inputs, FLEET);
 }
 
 const briefly = ({ action, reboot, hosts, rule }: Decision) => ({ action, reboot, hosts, rule });
@@ -56,18 +57,33 @@ describe("without any rule in the flake", () => {
 
   test("a host is taken by its whole name, letter by letter", () => {
     const names = ["db-1", "DB-1", "db-1-eu", "test-rig", "web1"];
-    const taken = (branch: string) => decide(readJob({}, branch), readRules({}), {}, names).hosts;
+    const taken = (branch: string) => decide(readJob({}, branch), readRules({}), {}, called(...names)).hosts;
     for (const name of names) assert.deepEqual(taken(`test-${name}`), { selectors: [name] });
     const unknown = (branch: string) => assert.throws(() => taken(branch), /names no host/);
     for (const branch of ["test-Db-1", "test-db", "test-db-1-", "test-rig", "test-db-1/x", "test-db-1,web1"])
       unknown(branch);
   });
 
+  test("a host of deploy-rs is the host of its profiles, also where none of them is its system", () => {
+    const fleet = [
+      { name: "web1.blog", also: ["web1"] },
+      { name: "web1.home", also: ["web1"] },
+      { name: "db1", also: ["db1.system"] },
+    ];
+    const on = (branch: string) => decide(readJob({}, branch), readRules({}), {}, fleet);
+    for (const name of ["web1", "web1.blog", "db1", "db1.system"])
+      assert.deepEqual(on(`test-${name}`).hosts, { selectors: [name] });
+    assert.throws(() => on("test-wbe1"), {
+      message: /there is no wbe1; did you mean web1\?/,
+      mend: /the hosts are web1\.blog, web1\.home, db1$/,
+    });
+  });
+
   test("of an unknown host, all that are equally near are named", () => {
     const names = ["db-1", "DB-1", "web1", "web2", "web33"];
     const said = (name: string) => {
       try {
-        decide(readJob({}, `test-${name}`), readRules({}), {}, names);
+        decide(readJob({}, `test-${name}`), readRules({}), {}, called(...names));
       } catch (error) {
         return (error as Error).message.replace(/^.*: there is no /, "");
       }
@@ -176,7 +192,7 @@ describe("the flake's own rules", () => {
 
 describe("the labels of the merged request", () => {
   const labelled = (subject: string, labels: Inputs, inputs: Inputs = {}, rules: unknown = {}) =>
-    decide(readJob({}, subject), readRules(rules), inputs, NAMES, labels);
+    decide(readJob({}, subject), readRules(rules), inputs, FLEET, labels);
   const BOOT = { action: "boot" } as const;
   const REBOOT = { action: "boot", reboot: "always" } as const;
 
