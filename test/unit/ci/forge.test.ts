@@ -81,6 +81,15 @@ const subjects: Readonly<Record<string, [Record<string, string>, unknown]>> = {
     { ...push("main"), GITHUB_EVENT_NAME: "" },
     { kind: "other", what: "an event without a name" },
   ],
+  "GitHub: a commit that no branch holds": [
+    { ...push("x"), GITHUB_REF: "c0ffee00c0ffee00c0ffee00c0ffee00c0ffee00" },
+    { kind: "other", what: "c0ffee00c0ffee00c0ffee00c0ffee00c0ffee00" },
+  ],
+  "GitHub: a push without a ref": [{ ...push("x"), GITHUB_REF: "" }, { kind: "nothing" }],
+  "GitHub: an event that looks like a push": [
+    { ...push("main"), GITHUB_EVENT_NAME: "pushed" },
+    { kind: "other", what: "pushed" },
+  ],
   "Forgejo: a push": [
     { ...push("test-db1"), FORGEJO_ACTIONS: "true", GITEA_ACTIONS: "true" },
     { kind: "branch", branch: "test-db1" },
@@ -136,6 +145,7 @@ const subjects: Readonly<Record<string, [Record<string, string>, unknown]>> = {
     },
     { kind: "proposal", what: "main" },
   ],
+  "GitLab: a commit that no branch holds": [{ ...GITLAB, CI_PIPELINE_SOURCE: "api" }, { kind: "nothing" }],
   "no forge": [{ HOME: "/root" }, { kind: "nothing" }],
   "a forge's variables without the forge": [{ GITHUB_REF: "refs/heads/main" }, { kind: "nothing" }],
 };
