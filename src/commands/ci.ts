@@ -42,9 +42,11 @@ async function run(args: CiArguments, streams: Streams): Promise<number> {
   const { stdout } = streams;
   const { verbose, explain } = args;
   const kind = args.report ?? (isActions(process.env) ? "github" : undefined);
-  const reporter = explain
-    ? logReporter(streams, verbose)
-    : openReporter(kind, { output: stdout, style: styleOf("stdout"), verbose });
+  const output = explain ? streams.stderr : stdout;
+  const reporter =
+    explain && kind === undefined
+      ? logReporter(streams, verbose)
+      : openReporter(kind, { output, style: styleOf(explain ? "stderr" : "stdout"), verbose });
   return withReporter(reporter, async (emit, interruption) => {
     const { signal } = interruption;
     const job = readJob(process.env, args.branch);

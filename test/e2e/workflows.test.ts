@@ -126,7 +126,12 @@ describe("the workflows of the template", { skip, concurrency: 1 }, () => {
         const ended = await run("push", "test-wbe1", "4");
         const { hosts, build, built, deploy } = results(ended);
         assert.deepEqual([hosts, build, built, deploy], ["failure", "skipped", "failure", "skipped"]);
-        assert.match(ended.get("hosts")!.log, /test-wbe1 names no host: there is no wbe1.*did you mean web1\?/);
+        const { log, summary } = ended.get("hosts")!;
+        assert.match(
+          log,
+          /^::error title=bungee::the branch test-wbe1 names no host: there is no wbe1.*did you mean web1\?/m,
+        );
+        assert.match(summary, /test-wbe1 names no host/);
       });
     });
 

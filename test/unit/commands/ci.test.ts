@@ -86,7 +86,7 @@ describe("with a fleet", { skip: withoutNix }, () => {
     const env = { ...PUSH, GITHUB_REF: "refs/heads/main", GITHUB_OUTPUT: flakes.real.path("nowhere", "output") };
     const { code, stderr } = await ci(["--explain", "--flake", fleet()], env);
     assert.equal(code, 2);
-    assert.match(stderr, /^error: GITHUB_OUTPUT .*\/nowhere\/output cannot be written: ENOENT\n {2}mend: /);
+    assert.match(stderr, /^error: GITHUB_OUTPUT .*\/nowhere\/output cannot be written: ENOENT\n {2}mend: /m);
   });
 
   it("refuses to explain what it would refuse to do", async () => {
@@ -167,6 +167,12 @@ describe("with a fleet", { skip: withoutNix }, () => {
       /error: the branch test-off: off is disabled .*\n {2}mend: enable/,
     );
     assert.match(await refused(), /error: no branch is known/);
+    const summary = flakes.real.path("why");
+    const env = { ...PUSH, GITHUB_REF: "refs/heads/test-web3", GITHUB_STEP_SUMMARY: summary };
+    const { code, stdout, stderr } = await ci(["--explain", "--json", "--flake", fleet()], env);
+    assert.deepEqual([code, stdout], [2, ""]);
+    assert.match(stderr, /^::error title=bungee::the branch test-web3 names no host: .*%0Amend: rename/m);
+    assert.match(readFileSync(summary, "utf8"), /^### bungee: nothing was started\n\n\*\*the branch test-web3/);
   });
 
   it("builds, with the runner's report and nothing of a host; neither nix nor ssh sees the key", async () => {
