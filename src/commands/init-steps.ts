@@ -31,8 +31,16 @@ export const stepsOfTemplate = (template: Template, pipeline: Pipeline | undefin
     : [["The first two deployments are yours, as README.md says: they bring the CI's login."], secrets(pipeline)]),
 ];
 
-/** @param nodes of the fleet; undefined where it could not be read */
-export const stepsOfPipeline = (pipeline: Pipeline, nodes: readonly Node[] | undefined, repository: boolean): Steps => [
+/** What the steps speak of. */
+export interface KnownFleet {
+  readonly nodes: readonly Node[];
+  /** The flake's output with its hosts. */
+  readonly from: string;
+}
+
+/** @param fleet undefined where it could not be read */
+export const stepsOfPipeline = (pipeline: Pipeline, fleet: KnownFleet | undefined, repository: boolean): Steps => [
+  ...elsewhere(fleet?.from ?? IN),
   [
     "In flake.nix, take bungee in, and give the pipeline the version that flake.lock holds:",
     'inputs.bungee.url = "github:OWNER/bungee"; # where you, and a runner of CI, can fetch it',
@@ -40,15 +48,15 @@ export const stepsOfPipeline = (pipeline: Pipeline, nodes: readonly Node[] | und
     "checks.x86_64-linux = bungee.lib.checks { pkgs = nixpkgs.legacyPackages.x86_64-linux; flake = self; };",
   ],
   [
-    `On ${nodes ? list(nodes.map(({ name }) => name)) : "every host"}, make the login that ci/ssh_config names, for a key of the CI's own:`,
+    `On ${fleet ? list(fleet.nodes.map(({ name }) => name)) : "every host"}, make the login that ci/ssh_config names, for a key of the CI's own:`,
     'ssh-keygen -t ed25519 -N "" -C ci -f ~/deploy_key',
     "imports = [ bungee.nixosModules.deploy-user ];",
     'services.bungee.deployUser = { enable = true; name = "ci"; authorizedKeys = [ "…" ]; }; # ~/deploy_key.pub',
-    ...usersOf(nodes),
+    ...usersOf(fleet?.nodes),
   ],
   [
     "Collect the hosts' keys, and compare each fingerprint with what the host itself says:",
-    ...scans(nodes),
+    ...scans(fleet?.nodes),
     "ssh-keygen -lf ci/known_hosts",
     "ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub   # on the host",
   ],
@@ -81,6 +89,15 @@ const secrets = (pipeline: Pipeline): readonly string[] => [
   `${pipeline === "gitlab" ? "DEPLOY_KEY" : "DEPLOY_SSH_KEY"}      ~/deploy_key`,
   "SIGNING_KEY         ~/fleet.key",
 ];
+
+const IN = "nixosConfigurations";
+
+/** `bungee ci` deploys what deploy-rs and colmena have, but the workflows' other jobs, and ci/sign.sh, know nix alone. */
+function elsewhere(from: string): Steps {
+  if (from === IN) return [];
+  const what = `The jobs build ${IN}.<host>, and this fleet's hosts stand in ${from}.`;
+  return [[`${what} Move it first (bungee migrate), or change what the jobs and ci/sign.sh build.`]];
+}
 
 const SHOWN = 12;
 

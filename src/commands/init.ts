@@ -3,14 +3,13 @@ import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import { ConfigurationError, describeError, InterruptedError, UsageError } from "../errors.ts";
 import { openFleet } from "../fleet/fleet.ts";
-import type { Node } from "../fleet/node.ts";
 import { renderError } from "../report/error.ts";
 import { styleOf } from "../report/style.ts";
 import { type Pipeline, remoteOf } from "../templates/forge.ts";
 import { filesOfPipeline, filesOfTemplate, isBesideAPipeline, type TemplateFile } from "../templates/template.ts";
 import { standing, writeAll } from "../templates/write.ts";
 import { type InitArguments, initFlags, readInit } from "./init-flags.ts";
-import { renderSteps, stepsOfPipeline, stepsOfTemplate } from "./init-steps.ts";
+import { type KnownFleet, renderSteps, stepsOfPipeline, stepsOfTemplate } from "./init-steps.ts";
 import { logOf, logReporter, withReporter } from "./reporting.ts";
 import type { Streams, Verb } from "./verb.ts";
 
@@ -94,7 +93,7 @@ async function ofFlake({ directory, ci }: InitArguments): Promise<Work> {
   }
   const files = await filesOfPipeline(pipeline);
   const steps = async (streams: Streams) =>
-    renderSteps(stepsOfPipeline(pipeline, await nodesOf(directory, streams), repository));
+    renderSteps(stepsOfPipeline(pipeline, await fleetOf(directory, streams), repository));
   return { files, isKept: isBesideAPipeline, steps };
 }
 
@@ -110,12 +109,12 @@ async function pipelineOf(directory: string, ci: InitArguments["ci"]): Promise<P
 }
 
 /** For the names in the next steps. A flake that cannot be evaluated has its pipeline all the same, and is told why. */
-async function nodesOf(directory: string, streams: Streams): Promise<readonly Node[] | undefined> {
+async function fleetOf(directory: string, streams: Streams): Promise<KnownFleet | undefined> {
   try {
     const fleet = await withReporter(logReporter(streams, false), (emit, { signal }) =>
       openFleet({ flake: directory, signal, onLine: logOf(emit) }),
     );
-    return [...fleet.nodes.values()].filter(({ enable }) => enable);
+    return { nodes: [...fleet.nodes.values()].filter(({ enable }) => enable), from: fleet.from };
   } catch (error) {
     if (error instanceof InterruptedError) throw error;
     const lines = renderError(describeError(error), styleOf("stderr"));

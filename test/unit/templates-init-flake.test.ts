@@ -7,7 +7,7 @@ import { describe, it } from "node:test";
 import { templateFolder } from "../templates/standins.ts";
 import { host, useFlakes } from "./fleet/flakes.ts";
 import { FORGES, folder, init, treeOf, WORKFLOWS } from "./init.ts";
-import { withoutNix } from "./nix/real-nix.ts";
+import { derivation, withoutNix } from "./nix/real-nix.ts";
 
 describe("where a flake is", { skip: withoutNix }, () => {
   const flakes = useFlakes();
@@ -62,6 +62,15 @@ describe("where a flake is", { skip: withoutNix }, () => {
       (await init("--ci", "gitlab", "--directory", directory)).stderr,
       /^error: ci\/known_hosts: there already/,
     );
+  });
+
+  it("says what its jobs cannot build of a fleet that stands elsewhere in the flake", async () => {
+    const own = fleet("init-own");
+    const says = /^1\. The jobs build nixosConfigurations\.<host>, and this fleet's hosts stand in deploy\.nodes/m;
+    assert.doesNotMatch((await init("--ci", "github", "--directory", own)).stdout, /The jobs build/);
+    const profile = `profiles.system = { user = "root"; path = ${derivation("profile", "echo > $out")}; };`;
+    const other = flakes.flake("init-deploy-rs", {}, `deploy.nodes.web1 = { hostname = "web1"; ${profile} };`);
+    assert.match((await init("--ci", "github", "--directory", other)).stdout, says);
   });
 
   it("has no step that commits a secret key", async () => {
