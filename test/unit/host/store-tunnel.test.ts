@@ -27,6 +27,8 @@ for (const ssh of TRANSPORTS) {
     let stores: string;
     let connection: Connection;
     let env: Record<string, string>;
+    /** What sshd_config says for its nix-daemon to serve the other store. */
+    let served: string;
 
     before(async () => {
       stores = mkdtempSync(join(tmpdir(), "bungee-stores-"));
@@ -36,6 +38,8 @@ for (const ssh of TRANSPORTS) {
         "substituters =",
         "build-users-group =",
         "require-sigs = false",
+        // For a builder: a store that lies elsewhere builds in a sandbox.
+        "sandbox-paths = /bin /usr /lib /lib64",
       ];
       writeFileSync(join(stores, "etc/nix.conf"), `${settings.join("\n")}\n`);
       env = {
@@ -47,9 +51,8 @@ for (const ssh of TRANSPORTS) {
         NIX_LOG_DIR: join(stores, "here/log"),
       };
       const there = `local?real=${stores}/there/store&state=${stores}/there/state&log=${stores}/there/log`;
-      sshd = await TestSshd.start(
-        `SetEnv HOME=${stores} NIX_CONF_DIR=${join(stores, "etc")} NIX_STORE_DIR=${join(stores, "here/store")} NIX_REMOTE=${there}`,
-      );
+      served = `SetEnv HOME=${stores} NIX_CONF_DIR=${join(stores, "etc")} NIX_STORE_DIR=${join(stores, "here/store")} NIX_REMOTE=${there}`;
+      sshd = await TestSshd.start(served);
       writeFileSync(sshd.path("known_hosts"), sshd.knownHost());
       connection = await dial(sshd);
     });
@@ -60,8 +63,10 @@ for (const ssh of TRANSPORTS) {
       rmSync(stores, { recursive: true });
     });
 
-    const dial = (to: TestSshd) =>
-      withSshConfig(to.path("config"), to.hostConfig("web"), () => connect({ node: "web1", addresses: ["web"], ssh }));
+    const dial = (to: TestSshd, ...settings: string[]) =>
+      withSshConfig(to.path("config"), to.hostConfig("web", ...settings), () =>
+        connect({ node: "web1", addresses: ["web"], ssh }),
+      );
 
     const nix = (...argv: string[]) => runLocal({ argv: ["nix", ...argv] }, { env });
     let paths = 0;
@@ -141,6 +146,30 @@ for (const ssh of TRANSPORTS) {
       await other.close();
       assert.notEqual((await copying).code, 0);
       assert.ok(tunnel.problem() instanceof ConnectionLostError);
+    });
+
+    it("ends a copy and a build over a line that is silently dead", { timeout: 90_000 }, async () => {
+      const path = await add(100 * MIB);
+      using frozen = await TestSshd.start(served);
+      writeFileSync(frozen.path("known_hosts"), frozen.knownHost());
+      const other = await dial(frozen, "ServerAliveInterval 1", "ServerAliveCountMax 2");
+      await using tunnel = await openStoreTunnel(other);
+      const slow = `derivation { name = "slow"; system = builtins.currentSystem; builder = "/bin/sh"; args = [ "-c" "/bin/sleep 299.5" ]; }`;
+      const ended: string[] = [];
+      const building = nix("build", "--impure", "--no-link", "--store", tunnel.storeUri, "--expr", slow);
+      void building.then(({ stderr }) => ended.push(stderr));
+      const builders = () => connection.run({ argv: ["sh", "-c", "grep -lsxz 299[.]5 /proc/[0-9]*/cmdline"] });
+      while ((await builders()).stdout === "") {
+        assert.deepEqual(ended, []);
+        await new Promise((resolve) => setTimeout(resolve, 50));
+      }
+      const { sent } = tunnel.bytes();
+      const copying = copyTo(tunnel, path);
+      while (tunnel.bytes().sent < sent + MIB) await new Promise((resolve) => setTimeout(resolve, 5));
+      frozen.signalSessions("SIGSTOP");
+      const [copied, built] = await Promise.all([copying, building]);
+      assert.ok(copied.code !== 0 && built.code !== 0, copied.stderr + built.stderr);
+      assert.match(tunnel.problem()?.message ?? "", /lost: nothing came from the host for \d+ s/);
     });
 
     it("leaves no daemon behind when the local nix goes away", async () => {
