@@ -15,6 +15,19 @@ import { LabError } from "../test/lab/exec.ts";
 import { probe } from "../test/lab/probe.ts";
 import { check } from "./check.ts";
 
+/** Those that take more than a minute, the longest first: begun last, each would be waited for alone. */
+const LONG = [
+  "test/e2e/thief.test.ts",
+  "test/host/profiles.test.ts",
+  "test/e2e/breaking-systems.test.ts",
+  "test/host/activator.test.ts",
+  "test/e2e/workflows.test.ts",
+  "test/e2e/vm-scripts.test.ts",
+  "test/chaos/chaos.test.ts",
+];
+/** The shortest last: unit tests fill the gaps. */
+const TIERS = ["e2e", "host", "systems", "chaos", "lab", "fuzz", "unit"];
+
 const INSIDE = "BUNGEE_TESTS_INSIDE";
 const root = join(import.meta.dirname, "..");
 const files = process.argv.slice(2);
@@ -43,7 +56,7 @@ async function main(): Promise<number> {
 }
 
 async function runTests([failedChecks]: string[]): Promise<number> {
-  const chosen = files.length > 0 ? files : globSync("test/**/*.test.ts", { cwd: root });
+  const chosen = files.length > 0 ? files : inOrder(globSync("test/**/*.test.ts", { cwd: root }));
   const count = { passed: 0, failed: Number(failedChecks), skipped: 0 };
   // Tests mostly wait for hosts: more files than cores at once.
   const stream = run({
@@ -68,4 +81,10 @@ async function runTests([failedChecks]: string[]): Promise<number> {
   const skippedInCi = process.env.CI !== undefined && count.skipped > 0;
   if (skippedInCi) console.log("in CI nothing may be skipped");
   return count.failed > 0 || skippedInCi ? 1 : 0;
+}
+
+/** node:test begins files in the order in which they are given. */
+function inOrder(found: readonly string[]): string[] {
+  const tier = (file: string) => TIERS.indexOf(file.split("/")[1]!);
+  return [...new Set([...LONG, ...found.toSorted((a, b) => tier(a) - tier(b))])];
 }
