@@ -37,6 +37,8 @@ export interface RunOptions {
 }
 
 export interface LocalOptions extends RunOptions {
+  /** Of stderr, where that differs: 0 for who reads it as it comes. */
+  readonly keepStderr?: number;
   readonly cwd?: string;
   /** Added to the environment; undefined removes. */
   readonly env?: Readonly<Record<string, string | undefined>>;
@@ -88,7 +90,7 @@ export async function runLocal(command: Command, options: LocalOptions = {}): Pr
     child.stdin.end(command.stdin ?? "");
     const [stdout, stderr, exit] = await Promise.all([
       collect(child.stdout, options.keep ?? KEEP, options.onStdout),
-      collect(child.stderr, options.keep ?? KEEP, options.onStderr),
+      collect(child.stderr, options.keepStderr ?? options.keep ?? KEEP, options.onStderr),
       child.exited,
     ]);
     options.signal?.throwIfAborted();

@@ -8,6 +8,8 @@ import type { Evaluated } from "./node.ts";
 
 /** Warnings are kept too: a flake that is not evaluated again still has them. */
 const systemSchema = z.object({ drvPath: z.string(), outPath: z.string(), warnings: z.array(z.string()) });
+/** A flake may talk without end; what it said first is said again. */
+const WARNINGS_KEPT = 200;
 type CachedSystem = z.output<typeof systemSchema>;
 
 export class Systems {
@@ -39,12 +41,15 @@ export class Systems {
       return { drvPath: known.drvPath, outPath: known.outPath };
     }
     const warnings: string[] = [];
+    let more = 0;
     const noting = (line: EvaluationLine) => {
-      if (!line.verbose) warnings.push(line.line);
+      if (!line.verbose && warnings.length < WARNINGS_KEPT) warnings.push(line.line);
+      else if (!line.verbose) more++;
       onLine(line);
     };
     const place = this.#places.get(name)!;
     const evaluated = await evaluateSystem({ ...this.#evaluation, onLine: noting }, name, place);
+    if (more > 0) warnings.push(`and ${more} more lines like these`);
     await this.#cache.write(place, { ...evaluated, warnings });
     return evaluated;
   }

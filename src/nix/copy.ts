@@ -1,7 +1,7 @@
 /** `nix copy` to another store: closures, or derivations to be built there. */
-import { StringDecoder } from "node:string_decoder";
 import { stripVTControlCharacters } from "node:util";
 import { CopyError } from "../errors.ts";
+import { lineSplitter } from "../lines.ts";
 import { type Command, runLocal } from "../process.ts";
 import { nix } from "./command.ts";
 
@@ -63,17 +63,13 @@ export async function copySignatures(
 
 /** Plain log, not internal-json: that one writes a record for every few kilobytes, which would cost the copy its speed. */
 async function run(command: Command, options: Pick<CopyOptions, "signal" | "onLine">): Promise<void> {
-  const decoder = new StringDecoder("utf8");
-  let rest = "";
+  const lines = lineSplitter((line) => options.onLine?.(stripVTControlCharacters(line)));
   const finished = await runLocal(command, {
     ...(options.signal ? { signal: options.signal } : {}),
     keep: 64 * 1024,
-    onStderr: (chunk) => {
-      const lines = (rest + decoder.write(chunk)).split("\n");
-      rest = lines.pop()!;
-      for (const line of lines) options.onLine?.(stripVTControlCharacters(line));
-    },
+    onStderr: lines.push,
   });
+  lines.end();
   if (finished.code !== 0) {
     throw new CopyError("nix copy failed", {
       mend: "see what nix says above; what arrived stays there, and the next try goes on from it",

@@ -51,6 +51,8 @@ const POST_BUILD_LINE_RESULT = 107;
 
 /** A record longer than this is not kept; a trace of 10,000 frames takes 2 MB. */
 const LONGEST_LINE = 16 * 1024 * 1024;
+/** Of one text, in characters: more than that nobody reads, and there may be many. */
+const LONGEST_TEXT = 16 * 1024;
 
 const place = {
   file: z.string().nullish(),
@@ -190,7 +192,10 @@ function position(of: {
 
 /** Without colours, cursor movements and carriage returns: what nix and builders print goes to terminals of ours. */
 function clean(text: string): string {
-  return stripVTControlCharacters(text).replace(/[\u0000-\u0008\u000b-\u001f\u007f]/g, "");
+  const cleaned = stripVTControlCharacters(text).replace(/[\u0000-\u0008\u000b-\u001f\u007f]/g, "");
+  const more = cleaned.length - LONGEST_TEXT;
+  // A piece of a string would hold on to all of it.
+  return more > 0 ? Buffer.from(`${cleaned.slice(0, LONGEST_TEXT)} … (${more} more characters)`).toString() : cleaned;
 }
 
 function json(text: string): unknown {

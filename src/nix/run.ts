@@ -4,6 +4,7 @@ import { LogParser, type LogRecord, type NixError } from "./log.ts";
 
 export interface NixFinished extends Exit {
   readonly stdout: string;
+  /** The first ones. */
   readonly errors: readonly NixError[];
   /** The last lines on stderr that were no log records. */
   readonly plain: readonly string[];
@@ -14,6 +15,8 @@ export interface NixOptions extends Pick<LocalOptions, "signal" | "cwd" | "env" 
 }
 
 const PLAIN_LINES_KEPT = 50;
+/** Characters of errors, traces included, after which no more are kept. */
+const ERRORS_KEPT = 4 * 1024 * 1024;
 
 /**
  * `--log-format internal-json` is added; a failing exit code is a result, not an error.
@@ -22,8 +25,12 @@ const PLAIN_LINES_KEPT = 50;
 export async function runNix(command: Command, options: NixOptions = {}): Promise<NixFinished> {
   const errors: NixError[] = [];
   const plain: string[] = [];
+  let size = 0;
   const parser = new LogParser((record) => {
-    if (record.kind === "error") errors.push(record.error);
+    if (record.kind === "error" && size < ERRORS_KEPT) {
+      errors.push(record.error);
+      size += sizeOf(record.error);
+    }
     if (record.kind === "plain") plain.push(record.line);
     if (plain.length > PLAIN_LINES_KEPT) plain.shift();
     options.onRecord?.(record);
@@ -31,10 +38,14 @@ export async function runNix(command: Command, options: NixOptions = {}): Promis
   const { onRecord: _, ...local } = options;
   const finished = await runLocal(
     { ...command, argv: [...command.argv, "--log-format", "internal-json"] },
-    { ...local, onStderr: (chunk) => parser.write(chunk) },
+    { ...local, keepStderr: 0, onStderr: (chunk) => parser.write(chunk) },
   );
   parser.end();
   return { code: finished.code, signal: finished.signal, stdout: finished.stdout, errors, plain };
+}
+
+function sizeOf({ message, trace }: NixError): number {
+  return trace.reduce((sum, frame) => sum + frame.message.length, message.length);
 }
 
 /** Everything nix said of its failure, as one text. */

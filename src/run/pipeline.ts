@@ -1,11 +1,11 @@
 /** The way of one release to one host: build → copy → activate → confirm → commit, or back again. */
 import type { RunStatus } from "../activator/protocol.ts";
 import { describeError, RefusedError } from "../errors.ts";
+import { lineSplitter } from "../lines.ts";
 import { carryOut, LostSight } from "./carry-out.ts";
 import { copyToHost } from "./copy.ts";
 import type { Job } from "./job.ts";
 import { whenUnlocked } from "./lock-wait.ts";
-import { lineSplitter } from "./log-lines.ts";
 import type { Action, Outcome } from "./outcome.ts";
 import { named, type Release, releaseOf } from "./release.ts";
 import { lostSight, verdict } from "./verdict.ts";

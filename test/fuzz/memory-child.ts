@@ -2,7 +2,9 @@
 import { FrameReader } from "../../src/activator/frames.ts";
 import { parseAnswer, statusSchema } from "../../src/activator/protocol.ts";
 import { ProtocolError } from "../../src/errors.ts";
+import { lineSplitter } from "../../src/lines.ts";
 import { LogParser } from "../../src/nix/log.ts";
+import { runNix } from "../../src/nix/run.ts";
 import { runLocal } from "../../src/process.ts";
 
 const PIECE = 64 * 1024;
@@ -31,6 +33,10 @@ const READERS: Readonly<Record<string, (piece: Buffer) => void>> = {
   "nix' log": read(
     (parser) => parser.write,
     () => new LogParser(() => {}),
+  ),
+  lines: read(
+    (splitter) => splitter.push,
+    () => lineSplitter(() => {}),
   ),
 };
 
@@ -66,5 +72,15 @@ try {
   process.exitCode = 1;
 } catch (error) {
   if (!(error instanceof ProtocolError)) throw error;
+}
+
+// Nix with more to complain of than anybody reads: what is kept of it is what an error shows.
+const complaint = `@nix ${JSON.stringify({ action: "msg", level: 0, msg: "x", raw_msg: "x".repeat(50_000) })}`;
+const complaints = `i=0; while [ $i -lt 2000 ]; do i=$((i + 1)); printf '%s\\n' "$1"; done >&2`;
+for (const line of [complaint, "x".repeat(100_000)]) {
+  const { errors, plain } = await runNix({ argv: ["sh", "-c", complaints, "sh", line] }, { onRecord: look });
+  if (errors.length + plain.length === 0) process.exitCode = 1;
+  look();
+  console.error(`nix that fails: ${Math.round(most / 2 ** 20)} MiB`);
 }
 console.log(most);

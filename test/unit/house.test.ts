@@ -6,7 +6,7 @@ import { test } from "node:test";
 
 const src = join(import.meta.dirname, "..", "..", "src");
 
-/** What a room may import from, besides itself. `process.ts`, `errors.ts` and `xdg.ts` stand below all. */
+/** What a room may import from, besides itself. `process.ts`, `errors.ts` and the like stand below all. */
 const ROOMS: Readonly<Record<string, readonly string[]>> = {
   "main.ts": ["commands", "compiled.ts"],
   "compiled.ts": [],
@@ -21,9 +21,10 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   nix: [],
   "process.ts": [],
   "errors.ts": [],
+  "lines.ts": [],
   "xdg.ts": [],
 };
-const BELOW_ALL = ["process.ts", "errors.ts", "xdg.ts"];
+const BELOW_ALL = ["process.ts", "errors.ts", "lines.ts", "xdg.ts"];
 
 interface Import {
   readonly from: string;

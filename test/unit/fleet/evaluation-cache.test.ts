@@ -79,6 +79,19 @@ describe("the evaluation cache", { skip: withoutNix }, () => {
     }
   });
 
+  it("of more warnings than anybody reads the first are said again", async () => {
+    const traces = `builtins.foldl' (value: i: builtins.trace "\${toString i}" value)`;
+    const config = `${traces} { system.build.toplevel = ${derivation("talks", "echo > $out")}; } (builtins.genList (i: i) 300)`;
+    const reference = flakes.flake("talks", { web1: `{ config = ${config}; }` });
+    const said: string[][] = [[], []];
+    for (const lines of said) {
+      await all(reference, { onLine: ({ line, verbose }) => void (verbose || lines.push(line)) });
+    }
+    const [first, again] = said as [string[], string[]];
+    assert.deepEqual([first.length, first[0]], [300, "trace: 0"]);
+    assert.deepEqual(again, [...first.slice(0, 200), "and 100 more lines like these"]);
+  });
+
   it("errors are not remembered", async () => {
     const reference = flakes.flake("moment", { web1: '{ config = throw "no"; }', web2: host("web2") });
     assert.equal((await open(reference)).broken.size, 1);

@@ -165,3 +165,22 @@ it("fields that no text can be made of are no text", () => {
     ]),
   );
 });
+
+it("what is longer than anybody reads is cut, whatever it is", () => {
+  const long = "x".repeat(100_000);
+  const record = (fields: object) => `@nix ${JSON.stringify(fields)}\n`;
+  const records = parse(
+    record({ action: "msg", level: 0, msg: "", raw_msg: long, trace: [{ raw_msg: long }] }),
+    record({ action: "msg", level: 1, msg: long }),
+    record({ action: "start", id: 1, level: 3, type: 105, text: "", fields: ["/x.drv"] }),
+    record({ action: "result", id: 1, type: 101, fields: [long] }),
+    `${long}\n`,
+  );
+  const texts = records.flatMap((each) => {
+    if (each.kind === "error") return [each.error.message, ...each.error.trace.map(({ message }) => message)];
+    if (each.kind === "message") return [each.text];
+    return each.kind === "build-line" || each.kind === "plain" ? [each.line] : [];
+  });
+  assert.equal(texts.length, 5);
+  for (const text of texts) assert.match(text, /^x{16384} … \(83616 more characters\)$/);
+});

@@ -1,7 +1,7 @@
 /** Cuts a stream of bytes into lines; what is left without a newline comes at the end. */
 import { StringDecoder } from "node:string_decoder";
 
-/** A longer line is passed on in pieces, so that a host that sends no newline costs no memory. */
+/** A longer line is passed on in pieces, so that whoever sends no newline costs no memory. */
 const LONGEST = 16 * 1024;
 
 export function lineSplitter(onLine: (line: string) => void): { push: (chunk: Buffer) => void; end: () => void } {
