@@ -91,6 +91,22 @@ describe("a profile besides the system", { skip, concurrency: true }, () => {
         assert.equal(await why(killed), "activation-killed");
       });
 
+      test("systemd starts itself anew, and hears nobody meanwhile: who asks after the run does not end it", async () => {
+        const anew = await profiles.deliver(
+          "anew",
+          "for i in 1 2 3 4 5 6 7 8; do systemctl daemon-reexec; sleep 0.2; done",
+        );
+        const { run } = await runs.activator.begin(profiles.request(BLOG, anew, { confirmationTimeout: 60 }));
+        await untilState(runs.host, "activating");
+        await runs.host.output(`cd /var/lib/bungee/runs/${run}
+          while [ -e state/activating ]; do sh ./activator status ${run} >/dev/null; done`);
+        const { state, why } = await runs.activator.status(run);
+        assert.deepEqual([state, why], ["awaiting-confirmation", null]);
+        await runs.activator.abort(run, TOKEN);
+        await runs.nothingLeft();
+        assert.deepEqual(await profiles.activated(), ["anew", "one"]);
+      });
+
       test("units that fail and did not before: no confirmation", async () => {
         const breaks = await profiles.deliver("breaks", "systemd-run --quiet --wait --unit=broken false || true");
         await snapsBack(

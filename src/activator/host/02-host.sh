@@ -26,8 +26,13 @@ free_bytes() { df --output=avail -B1 "$1" | tail -n 1 | tr -d ' '; }
 # A garbage collection that is under way does not look for new roots: nix tells it of the path, and waits until it has heard.
 is_kept() { nix-store --realise --option substitute false "$1" >/dev/null 2>&1; } # PATH
 
+# While systemd starts itself anew, as the switch to another one makes it do, it hears nobody: that says nothing of the unit.
 unit_lives() {
-  case $(systemctl show --property=ActiveState --value "$1") in
+  for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
+    active=$(systemctl show --property=ActiveState --value "$1" 2>/dev/null) && break
+    sleep 0.5
+  done
+  case $active in
     active | activating | deactivating | reloading) ;;
     *) return 1 ;;
   esac

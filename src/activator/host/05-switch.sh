@@ -4,7 +4,7 @@
 # Gives its exit code; 124: out of time; 125: did not run; 126: ended by a signal.
 switch_to() { # SYSTEM ACTION SECONDS
   in_switch_unit "$3" --setenv=LOCALE_ARCHIVE="${LOCALE_ARCHIVE-}" --setenv=NIXOS_INSTALL_BOOTLOADER= \
-    --property=ExecStopPost="/bin/sh $run/activator switch-ended $id" -- "$1/bin/switch-to-configuration" "$2"
+    -- "$1/bin/switch-to-configuration" "$2"
 }
 
 in_switch_unit() { # SECONDS WORD-FOR-SYSTEMD-RUN …
@@ -14,6 +14,7 @@ in_switch_unit() { # SECONDS WORD-FOR-SYSTEMD-RUN …
   shift
   systemd-run --quiet --collect --wait --service-type=exec --unit="$SWITCH_UNIT" --setenv=PATH="$PATH" \
     --property=RuntimeMaxSec="$seconds" --property=TimeoutStopSec=5 \
+    --property=ExecStopPost="/bin/sh $run/activator switch-ended $id" \
     --property=StandardOutput="append:$run/log" --property=StandardError="append:$run/log" "$@" >>"$run/log" 2>&1
   # The new systemd may have cut off systemd-run in the middle; the unit itself goes on.
   while [ -e "$run/switching" ] && unit_lives "$SWITCH_UNIT"; do sleep 0.1; done

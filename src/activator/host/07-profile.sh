@@ -111,13 +111,15 @@ record_profile() {
     : >"$run/untouched"
 }
 
-# As switch_to, for a program of the user's. How it ended is root's to write down, which the + says.
+# As switch_to, for a program of the user's. Not by User=, since how it ended is root's to write down: systemd 252 forgets a command that
+# says so with a + when it reads its units anew, as the program may have it do.
 as_user() { # SECONDS RELEASE COMMAND …
   limit=$1 of=$2
   shift 2
-  in_switch_unit "$limit" --uid="$profile_user" --property=WorkingDirectory="$of" \
-    --setenv=PATH="$(path_of_user)" --setenv=PROFILE="$of" --setenv=DRY_ACTIVATE=0 --setenv=BOOT=0 \
-    --property=ExecStopPost="+/bin/sh $run/activator switch-ended $id" -- "$@"
+  in_switch_unit "$limit" --property=WorkingDirectory="$of" \
+    --setenv=PATH="$(path_of_user)" --setenv=HOME="$(home_of_user)" --setenv=USER="$profile_user" --setenv=LOGNAME="$profile_user" \
+    --setenv=SHELL="$(getent passwd "$profile_user" | cut -d: -f7)" --setenv=PROFILE="$of" --setenv=DRY_ACTIVATE=0 --setenv=BOOT=0 \
+    -- setpriv --reuid="$profile_user" --regid="$(id -g "$profile_user")" --init-groups -- "$@"
 }
 
 path_of_user() { printf '%s' "$(home_of_user)/.nix-profile/bin:/etc/profiles/per-user/$profile_user/bin:$PATH"; }
