@@ -4,6 +4,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { type Capture, capture, type Result, spawnTied } from "./exec.ts";
 import { childrenOf } from "./processes.ts";
 
+const GO_ON_MS = 2000;
+
 /** A vector, or a script for `sh -euc`. */
 export type CommandLine = readonly string[] | string;
 
@@ -102,7 +104,12 @@ export class Inside {
     const kill = () => void running.kill("SIGKILL");
     signal?.addEventListener("abort", kill, { once: true });
     if (signal?.aborted) kill();
-    const forget = () => signal?.removeEventListener("abort", kill);
+    // A shutdown stops all processes before it kills them. nsenter stops as its own does, and nobody inside can tell it to go on.
+    const goOn = setInterval(() => running.child.kill("SIGCONT"), GO_ON_MS).unref();
+    const forget = () => {
+      clearInterval(goOn);
+      signal?.removeEventListener("abort", kill);
+    };
     running.result.then(forget, forget);
     return running;
   }
