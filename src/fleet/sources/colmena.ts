@@ -133,7 +133,7 @@ function translate(
   const toPort = port ?? (targetPort === 0 ? undefined : targetPort);
   const settings = {
     ...(address === undefined ? {} : { addresses: [address] }),
-    ...(logsInAs === undefined || logsInAs === null ? {} : { user: logsInAs }),
+    ...(logsInAs === undefined ? {} : { user: logsInAs }),
     ...(toPort === undefined ? {} : { port: toPort }),
     ...login,
     ...(Object.keys(labels).length === 0 ? {} : { labels }),

@@ -52,7 +52,7 @@ describe("colmenaHive", () => {
   const settings: readonly [name: string, deployment: Values, expected: Values, notes?: readonly RegExp[]][] = [
     ["targetHost", { targetHost: "10.0.0.1" }, { addresses: ["10.0.0.1"] }],
     ["targetPort", { targetPort: 2222 }, { port: 2222 }],
-    ["targetUser", { targetUser: "deploy" }, { user: "deploy" }],
+    ["targetUser", { targetUser: "deploy" }, { user: "deploy", elevation: "auto" }],
     ["targetUser = null", { targetUser: null }, { user: undefined }],
     ["tags", { tags: ["web", "infra-lax"] }, { labels: { web: "true", "infra-lax": "true" } }],
     ["an odd tag", { tags: ["a b", "c"] }, { labels: { c: "true" } }, [/^deployment\.tags: "a b" cannot be a label/]],
@@ -142,6 +142,9 @@ describe("colmenaHive", () => {
     );
     assert.equal(all.notAll, "meta.allowApplyAll is false");
     assert.match(all.notesOf(null).join(), /builders = @\/etc\/machines/);
+    assert.deepEqual(read({}, { common: { allowApplyAll: "no" } }).errors, [
+      'colmenaHive.metaConfig.allowApplyAll: "no" is not true or false',
+    ]);
   });
 
   for (const [what, deployment, error] of [

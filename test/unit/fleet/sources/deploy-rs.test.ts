@@ -16,12 +16,12 @@ const read = (entries: Values, options = {}) => reading(deployRsSource, entries,
 function web1(settings: Values, profile: Values = {}, common: Values = {}) {
   const all = read({ web1: host({ user: "root", ...settings }, { system: profile }) }, { common });
   assert.deepEqual(all.errors, []);
-  return { node: all.settingsOf().get("web1")!, notes: all.notesOf("web1") };
+  return { node: all.settingsOf().get("web1")!, notes: all.notesOf("web1"), common: all.notesOf(null) };
 }
 
 describe("deploy.nodes", () => {
   it("has deploy-rs' own defaults", () => {
-    const { node, notes } = web1({});
+    const { node, notes, common: ofAll } = web1({});
     const { addresses, user, port, build, elevation, substituteOnTarget, activation, confirmation, rollback } = node;
     assert.deepEqual(
       { addresses, user, port, build, elevation, substituteOnTarget, activation, confirmation, rollback },
@@ -38,7 +38,7 @@ describe("deploy.nodes", () => {
       },
     );
     assert.deepEqual(node.profile, { name: "system", user: "root", path: null });
-    assert.deepEqual(notes, []);
+    assert.deepEqual([notes, ofAll], [[], []]);
   });
 
   const settings: readonly [name: string, values: Values, expected: Values, notes?: readonly RegExp[]][] = [

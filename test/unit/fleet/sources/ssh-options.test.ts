@@ -30,6 +30,7 @@ const CASES: readonly [words: readonly string[], settings: object, ignored?: rea
   [["-A"], {}, [/^-A \(bungee forwards neither/]],
   [["-F", "other"], {}, [/^-F other \(BUNGEE_SSH_CONFIG/]],
   [["-L", "1:b:2", "-D", "9", "-p", "3"], { port: 3 }, [/^-L 1:b:2/, /^-D 9/]],
+  [["", " "], {}],
   [["-p", "0"], {}, [/^-p 0 \(its value cannot/]],
   [["-p", "22abc"], {}, [/^-p 22abc/]],
   [["-p"], {}, [/^-p \(its value/]],
