@@ -52,18 +52,18 @@ export async function failureOf(outset: Outset): Promise<BungeeError> {
 /** @param reason of the signal that ended the start */
 export function timeoutOf(reason: unknown, outset: Outset): unknown {
   if (!(reason instanceof Error && reason.name === "TimeoutError")) return reason;
-  const { hostname, port, proxyCommand } = outset.destination;
-  const reached =
-    proxyCommand !== undefined || outset.jump !== undefined || /^debug1: Connection established/m.test(outset.log);
-  if (!reached) {
-    return new UnreachableError(`${hostname} port ${port}: no answer`, {
+  const { hostname, port } = outset.destination;
+  const complaint = outset.complaint && ` (${outset.complaint})`;
+  // Through a jump host or a ProxyCommand, only the first word of its sshd tells that the host is there.
+  if (!/^debug1: (?:Connection established|Remote protocol version)/m.test(outset.log)) {
+    return new UnreachableError(`${hostname} port ${port}: no answer${complaint}`, {
       mend: "check the address, and that the host is on and no firewall drops what is sent to it",
     });
   }
   const what = isLoggingIn(outset.log)
     ? "the login did not end in time"
     : "it takes the connection, but sshd says nothing";
-  return unready(`${hostname} port ${port}: ${what}${outset.complaint && ` (${outset.complaint})`}`);
+  return unready(`${hostname} port ${port}: ${what}${complaint}`);
 }
 
 /** Why a connection that stood is there no more. */

@@ -57,7 +57,7 @@ async function openWay(destination: Destination, options: LoginOptions, jumps: n
     if (error.code) error.message = `at the jump host ${hop.address}: ${error.message}`;
     throw error;
   });
-  return wayThroughJump(login.client, login.end, destination);
+  return wayThroughJump(login.client, login.end, destination, options.signal);
 }
 
 type ClientError = Error & ClientErrorExtensions;
@@ -208,11 +208,13 @@ class Attempt {
 
   #timedOut(reason: unknown): unknown {
     if (!(reason instanceof Error && reason.name === "TimeoutError")) return reason;
-    const { hostname, port } = this.#destination;
-    const what =
-      this.#phase === "greeting" ? "it takes the connection, but sshd says nothing" : "the login did not end in time";
+    const { hostname, port, proxyCommand } = this.#destination;
     const complaint = this.#way.complaint();
-    return unready(`${hostname} port ${port}: ${what}${complaint && ` (${complaint})`}`);
+    const message = (what: string) => `${hostname} port ${port}: ${what}${complaint && ` (${complaint})`}`;
+    if (this.#phase === "login") return unready(message("the login did not end in time"));
+    // A ProxyCommand does not say whether the host took the connection.
+    if (proxyCommand !== undefined) return unreachable(message("no answer"));
+    return unready(message("it takes the connection, but sshd says nothing"));
   }
 
   #refused(error: ClientError | undefined): LoginError {

@@ -83,12 +83,24 @@ export async function wayByCommand(line: string): Promise<Way> {
   };
 }
 
-/** @param leave ends the login at the jump host. @throws UnreachableError */
-export function wayThroughJump(jump: Client, leave: () => void, destination: Destination): Promise<Way> {
-  const { hostname, port } = destination;
+/** @param leave ends the login at the jump host. @throws UnreachableError | the signal's reason */
+export function wayThroughJump(
+  jump: Client,
+  leave: () => void,
+  { hostname, port }: Destination,
+  signal: AbortSignal,
+): Promise<Way> {
   return new Promise((resolve, reject) => {
+    // The jump host would wait for minutes.
+    const abort = () => {
+      leave();
+      reject(signal.reason);
+    };
+    if (signal.aborted) abort();
+    signal.addEventListener("abort", abort, { once: true });
     jump.once("close", () => reject(unreachable(`the jump host broke the connection`)));
     jump.forwardOut("127.0.0.1", 0, hostname, port, (error, channel) => {
+      signal.removeEventListener("abort", abort);
       if (error) {
         leave();
         reject(unreachable(`the jump host cannot reach ${hostname} port ${port}: ${error.message}`, error));

@@ -1,7 +1,10 @@
 import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { readFileSync, writeFileSync } from "node:fs";
-import { createServer, type Socket } from "node:net";
+import { connect, createServer, type Socket } from "node:net";
 import { after, before, describe, it } from "node:test";
+import { setTimeout as pause } from "node:timers/promises";
 import { ConfigurationError, HostKeyError, UnreachableError } from "../../../src/errors.ts";
 import { freePort, listenOn, noSshd, TestSshd } from "./sshd.ts";
 import { failureOver, TRANSPORTS, visitOver } from "./visit.ts";
@@ -201,6 +204,21 @@ for (const ssh of TRANSPORTS) {
         assert.match(error.message, /the jump host cannot reach 127\.0\.0\.1 port \d+: /);
       });
 
+      it("gives up on a host behind it that does not even take the connection", async () => {
+        using jump = await TestSshd.start();
+        writeFileSync(jump.path("known_hosts"), jump.knownHost());
+        await using silent = await SilentPort.open();
+        const start = performance.now();
+        const error = await failure(
+          sshd,
+          `${jump.hostConfig("jump")}\n${sshd.hostConfig("web", "ProxyJump jump", `Port ${silent.port}`)}`,
+          {},
+          { timeoutMs: 2000 },
+        );
+        assert.ok(performance.now() - start < 20_000);
+        assert.ok(error instanceof UnreachableError && !error.answered, error.message);
+      });
+
       it("does not go round in circles", async () => {
         const config = [sshd.hostConfig("web", "ProxyJump other"), sshd.hostConfig("other", "ProxyJump web")].join(
           "\n",
@@ -219,6 +237,17 @@ for (const ssh of TRANSPORTS) {
         }
       });
 
+      it("gives up on a ProxyCommand that is silent", async () => {
+        const error = await failure(
+          sshd,
+          sshd.hostConfig("web", "ProxyCommand sh -c 'echo waiting >&2; exec sleep 60'"),
+          {},
+          { timeoutMs: 3000 },
+        );
+        assert.ok(error instanceof UnreachableError && !error.answered);
+        assert.match(error.message, /port \d+: no answer \(waiting\)/);
+      });
+
       it("tells what a ProxyCommand complains about", async () => {
         const error = await failure(
           sshd,
@@ -229,6 +258,40 @@ for (const ssh of TRANSPORTS) {
       });
     });
   });
+}
+
+/** Nobody takes connections there, and what the kernel takes for them is used up: as a firewall that drops in silence. */
+class SilentPort implements AsyncDisposable {
+  readonly port: number;
+  readonly #stop: () => void;
+
+  private constructor(port: number, stop: () => void) {
+    this.port = port;
+    this.#stop = stop;
+  }
+
+  static async open(): Promise<SilentPort> {
+    const script = `const s = require("net").createServer().listen({ port: 0, host: "127.0.0.1", backlog: 1 }, () => {
+      console.log(s.address().port); process.kill(process.pid, "SIGSTOP"); });`;
+    const child = spawn(process.execPath, ["-e", script], { stdio: ["ignore", "pipe", "inherit"] });
+    const [line] = (await once(child.stdout, "data")) as [Buffer];
+    const port = Number(line.toString());
+    const callers: Socket[] = [];
+    const silent = new SilentPort(port, () => {
+      for (const caller of callers) caller.destroy();
+      child.kill("SIGKILL");
+    });
+    for (;;) {
+      const caller = connect(port, "127.0.0.1").on("error", () => {});
+      callers.push(caller);
+      const taken = await Promise.race([once(caller, "connect").then(() => true), pause(500, false)]);
+      if (!taken) return silent;
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#stop();
+  }
 }
 
 function isAlive(pid: number): boolean {
