@@ -5,7 +5,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { connect, createServer, type Socket } from "node:net";
 import { after, before, describe, it } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
-import { ConfigurationError, HostKeyError, UnreachableError } from "../../../src/errors.ts";
+import { ConfigurationError, HostKeyError, LoginError, UnreachableError } from "../../../src/errors.ts";
 import { freePort, listenOn, noSshd, TestSshd } from "./sshd.ts";
 import { failureOver, TRANSPORTS, visitOver } from "./visit.ts";
 
@@ -49,6 +49,25 @@ for (const ssh of TRANSPORTS) {
         assert.match(await visit(six, config), /^web ::1 \d+ ::1 \d+$/);
         const bare = six.hostConfig("*").replace(/\n {2}HostName.*/, "");
         assert.match(await visit(six, bare, { addresses: ["::1"] }), /^::1 ::1 /);
+      });
+
+      it("whatever its banner says", async () => {
+        writeFileSync(
+          sshd.path("banner"),
+          "Permission denied (publickey).\nConnection refused\ndebug1: Connection established.\n",
+        );
+        using talking = await TestSshd.start(`Banner ${sshd.path("banner")}`);
+        writeFileSync(talking.path("known_hosts"), talking.knownHost());
+        assert.match(await visit(talking, talking.hostConfig("web")), /^web 127/);
+        const error = await failure(
+          talking,
+          talking
+            .hostConfig("web", `IdentityFile ${talking.makeKey("other")}`, "IdentitiesOnly yes")
+            .replace(`\n  IdentityFile ${talking.path("id")}`, ""),
+        );
+        assert.ok(error instanceof LoginError, error.message);
+        assert.match(error.message, /does not let .* in with the key offered/);
+        assert.doesNotMatch(error.detail ?? "", /Connection refused/);
       });
 
       it("says that nobody listens", async () => {
