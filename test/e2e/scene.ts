@@ -76,19 +76,28 @@ export class Scene implements AsyncDisposable {
 
   /** Builds a node's system on the deployer, without bungee. */
   async build(name: string): Promise<string> {
-    const attribute = `path:${FLAKE}#${toplevelOf(name)}`;
-    const built = await this.deployer.output(["nix", "build", "--json", "--no-link", attribute]);
-    return (JSON.parse(built) as { outputs: { out: string } }[])[0]!.outputs.out;
+    return (await this.#built([name]))[0]!;
+  }
+
+  async #built(names: readonly string[]): Promise<string[]> {
+    const attributes = names.map((name) => `path:${FLAKE}#${toplevelOf(name)}`);
+    const built = await this.deployer.output(["nix", "build", "--json", "--no-link", ...attributes]);
+    return (JSON.parse(built) as { outputs: { out: string } }[]).map(({ outputs }) => outputs.out);
   }
 
   /** The factory system: put there without bungee. */
   async install(nodes: Readonly<Record<string, SystemSpec>>): Promise<void> {
     await this.write(nodes);
-    const installing: Promise<void>[] = [];
-    // One build after the other: they share a store that has no daemon.
-    for (const name of Object.keys(nodes))
-      installing.push(this.host(name).install(await this.build(name), this.deployer));
-    await Promise.all(installing);
+    const names = Object.keys(nodes);
+    // In one call: to start, nix takes as long as for one of them. It names them in an order of its own.
+    const built = await this.#built(names);
+    const toplevels = names.map((name) => {
+      const { hostName = name, version = "1" } = nodes[name]!;
+      const own = built.filter((path) => path.endsWith(`-nixos-system-${hostName}-${version}`));
+      assert.equal(own.length, 1, `${name}: ${built}`);
+      return own[0]!;
+    });
+    await Promise.all(names.map((name, index) => this.host(name).install(toplevels[index]!, this.deployer)));
   }
 
   /** Copies a node's system into its host's store, without bungee, and nothing more. Gives its path. */

@@ -166,7 +166,7 @@ async function heard(thief: Thief, forward: (port: number) => string[], say: str
     attempt();
     setTimeout(() => process.exit(1), 20000);`;
   const argv = thief.sshArgv(forward(from), undefined, user);
-  return await thief.while(argv, async () => (await thief.local(["node", "-e", script])).stdout);
+  return await thief.while(argv, async () => (await thief.local(["node", "-e", script])).stdout, 0);
 }
 
 async function sshdSays(thief: Thief, keyword: string): Promise<string | undefined> {

@@ -42,12 +42,15 @@ export class Thief {
     return await this.watched(this.host.run(["runuser", "-u", USER, "--", "sh", "-c", command], { stdin }));
   }
 
-  /** Runs while ssh holds a connection open, as for forwardings. */
-  async while<T>(argv: readonly string[], look: () => Promise<T>): Promise<T> {
+  /**
+   * Runs while ssh holds a connection open, as for forwardings.
+   * @param settle ms. No sign tells that sshd has dealt with all that was asked for; the looks that find something are held to it by
+   * controls. 0: the look itself waits for one.
+   */
+  async while<T>(argv: readonly string[], look: () => Promise<T>, settle = 3000): Promise<T> {
     const running = this.ours.scene.deployer.spawn(argv);
     try {
-      // No sign tells that sshd has dealt with all that was asked for; the looks that find something are held to it by controls.
-      await pause(3000);
+      await pause(settle);
       return await look();
     } finally {
       await running.kill("SIGKILL");
