@@ -115,6 +115,28 @@ const CASES: Readonly<Record<string, Case>> = {
     },
     check: isBack("host-reset", 2),
   },
+  "the power fails while the booted system comes up: the old one boots, and is not rebooted once more": {
+    spec: {
+      config: {
+        standin: { kernel: "6.2" },
+        systemd: {
+          services: {
+            late: {
+              wantedBy: ["multi-user.target"],
+              serviceConfig: { Type: "oneshot", TimeoutStartSec: "infinity", ExecStart: "/bin/sleep infinity" },
+            },
+          },
+        },
+      },
+    },
+    words: BOOT,
+    disturb: async (host, boots) => {
+      await untilBoots(host, boots + 1);
+      await host.output("until [ -e /var/lib/bungee/current/rebooted ]; do sleep 0.1; done");
+      await host.reset();
+    },
+    check: isBack("host-reset", 2),
+  },
   "the boot loader starts something else: that is said, and the host is as it was": {
     spec: kernel("6.2"),
     words: BOOT,

@@ -17,6 +17,12 @@ test("half a run is no run: nobody waits for it, and the next run sweeps it", { 
   );
   const ended = await runs.snapsBack(runs.request(release));
   assert.equal(await host.output("ls -A /var/lib/bungee/runs"), ended.run);
+  // Of a run that somebody took away by hand there is only the lock, or what a disk has left of it.
+  for (const left of ["true", "mkdir -p /var/lib/bungee/runs/gone/state"]) {
+    await host.output(`ln -s runs/gone /var/lib/bungee/current; ${left}`);
+    assert.equal((await activator.facts()).lock?.run, "gone");
+    await runs.snapsBack(runs.request(release));
+  }
 });
 
 test("on a full disk the history still gets its line, whole", { skip }, async () => {

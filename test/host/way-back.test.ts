@@ -2,9 +2,10 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
+import { SCRIPT } from "../../src/activator/script.ts";
 import { skip, untilState } from "../e2e/scene.ts";
 import { releases } from "../lab/rootfs.ts";
-import { Runs } from "./runs.ts";
+import { Runs, TOKEN } from "./runs.ts";
 
 describe("a recorded system that cannot be activated again", { skip, concurrency: true }, () => {
   for (const release of releases)
@@ -52,4 +53,25 @@ describe("a recorded system that cannot be activated again", { skip, concurrency
         await host.output("rm /run/stubborn");
       });
     });
+});
+
+test("a commit does not wait for ever for a garbage collection that hangs: the host goes back", {
+  skip,
+}, async () => {
+  await using runs = await Runs.open("trixie");
+  const { scene, host, activator } = runs;
+  const release = await scene.deliver("web1", { version: "2" });
+  // The same, in less of a test's time.
+  await host.output(["sh", "-c", "cat >/root/impatient"], { stdin: SCRIPT.replace(/^AT_LEAST=300$/m, "AT_LEAST=10") });
+  const before = await host.triple();
+  const begin = ["sh", "/root/impatient", "begin", "run-1", "action=switch", `release=${release}`];
+  await host.output([...begin, "confirmation-timeout=60"], { stdin: TOKEN });
+  await untilState(host, "awaiting-confirmation");
+  await host.output("systemd-run --quiet --unit=holder flock /nix/var/nix/gc.lock sleep infinity");
+  const confirmed = await activator.confirm("run-1", TOKEN);
+  const ended = await runs.follow(confirmed);
+  assert.deepEqual([ended.state, ended.why], ["rolled-back", "profile"]);
+  assert.deepEqual(await host.triple(), before);
+  await host.output("systemctl stop holder");
+  await runs.nothingLeft();
 });

@@ -46,10 +46,13 @@ commit() {
 }
 
 set_profile() { # FROM
-  put boot-touched yes
-  nix-env --profile $PROFILE --set "$release" >>"$run/log" 2>&1 ||
+  # On the disk before anything of it: what a power loss leaves must not say that nothing was touched, or that nobody has confirmed.
+  put boot-touched yes && sync "$run" "$run/state" && set_system_profile "$release" ||
     { give_up "$1" profile "the system profile could not be set"; return 1; }
 }
+
+# nix waits for a garbage collection, and one that hangs would hold the run for ever.
+set_system_profile() { timeout -k 5 $AT_LEAST nix-env --profile $PROFILE --set "$1" >>"$run/log" 2>&1; } # SYSTEM
 
 set_boot_default() { # FROM
   switch_to "$release" boot $AT_LEAST
@@ -142,8 +145,14 @@ forget_units() {
 # The run goes on, in the boot that it asked for.
 after_reboot() {
   booted=$(resolved /run/booted-system)
-  [ "$booted" = "$release" ] ||
-    { give_up rebooting not-booted "the host came up with $booted, not with the new system"; return; }
+  if [ "$booted" != "$release" ]; then
+    if [ -e "$run/rebooted" ]; then
+      give_up rebooting host-reset "the host was reset while the new system came up"
+    else
+      give_up rebooting not-booted "the host came up with $booted, not with the new system"
+    fi
+    return
+  fi
   put boot-id "$(boot_id)"
   : >"$run/rebooted"
   patience=$(($(uptime_seconds) + $(get activation-timeout)))

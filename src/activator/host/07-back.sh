@@ -18,7 +18,7 @@ roll_back() {
   end_switch
   if is_profile; then
     if profile_back; then finish rolling-back rolled-back; else finish rolling-back rollback-failed; fi
-  elif [ -e "$run/rebooted" ]; then
+  elif [ -e "$run/rebooted" ] && [ "$(resolved /run/booted-system)" = "$release" ]; then
     # Another kernel runs: only a boot leads back.
     if restore_boot; then reboot_into_recorded; else finish rolling-back rollback-failed; fi
   elif [ "$action" = boot ] || reactivate; then
@@ -47,13 +47,13 @@ restore_profile() {
   if [ "$(resolved "$link")" = "$profile" ]; then
     ln -sfn "${link##*/}" "$PROFILE-bungee" && mv -T "$PROFILE-bungee" $PROFILE
   else
-    nix-env --profile $PROFILE --set "$profile" >>"$run/log" 2>&1
+    set_system_profile "$profile"
   fi
 }
 
 # Profile and boot entry as they were recorded, by store path. Nothing is deleted.
 restore_boot() {
-  [ -e "$run/boot-touched" ] || return 0
+  [ -e "$run/boot-touched" ] || boot_is_ahead || return 0
   [ "$(get reboot)" = no ] || clear_one_shot >>"$run/log" 2>&1
   restore_profile
   profile=$(get recorded-profile) default=$(get recorded-boot-default)
@@ -62,6 +62,11 @@ restore_boot() {
     switch_to "${default:-$profile}" boot $AT_LEAST
   fi
   [ "$(resolved $PROFILE)" = "$profile" ] && [ "$(boot_default)" = "$default" ]
+}
+
+# The boot loader's files may be on another file system than ours: a power loss can leave it further than anything that we wrote down.
+boot_is_ahead() {
+  [ "$(get boot-id)" != "$(boot_id)" ] && [ "$(boot_default)" = "$release" ] && [ "$(get recorded-boot-default)" != "$release" ]
 }
 
 # The boot default is the recorded one. The run is closed in the next boot.
@@ -124,7 +129,8 @@ settle_after_reset() {
     return 1
   else
     [ -n "$(get why)" ] || { tell why host-reset && tell message "the host was reset while the run was $was"; }
-    become "$was" rolling-back
+    # Of two that ask at once, one; else the other would come too late, and undo the next run.
+    [ "$was" = rolling-back ] || become "$was" rolling-back || return
     if restore_boot; then finish rolling-back rolled-back; else finish rolling-back rollback-failed; fi
   fi
 }

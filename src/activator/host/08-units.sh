@@ -48,7 +48,7 @@ guard() { # ID
   if unit_lives "bungee-run-$id.service"; then
     # A commit and a way back end by themselves, and are safe nowhere but at their end.
     case $was in confirmed | committing | rolling-back) exit 0 ;; esac
-    systemctl kill --kill-whom=all --signal=KILL "bungee-run-$id.service"
+    systemctl kill --signal=KILL "bungee-run-$id.service"
   fi
   case $was in
     beginning) finish beginning cancelled ;;

@@ -102,6 +102,7 @@ decide_on_reboot() {
 
 # Fills the run's directory, then takes the host's one lock: the whole run is there, or none of it.
 take_lock() {
+  drop_lock_of_nobody
   if [ -L $STATE/current ]; then
     (
       load "$(basename "$(readlink $STATE/current)")"
@@ -115,10 +116,19 @@ take_lock() {
   [ ! -e "$STATE/runs/$id" ] && mkdir "$run" "$run/state" 2>/dev/null ||
     refuse state-directory "cannot write $STATE/runs/$id, or it was used before"
   # Under a name that nobody asks for, until it is whole.
-  record && mv -T "$run" "$STATE/runs/$id" || { rm -rf "$run"; refuse state-directory "cannot write $run: is the disk full?"; }
+  # And on the disk: else a power loss would leave the names of its files, and nothing in them.
+  record && sync "$run" "$run"/* && mv -T "$run" "$STATE/runs/$id" || { rm -rf "$run"; refuse state-directory "cannot write $run: is the disk full?"; }
   run=$STATE/runs/$id
   ln -sT "runs/$id" $STATE/current 2>/dev/null ||
     { rm -rf "$run"; refuse locked "another run took this host just now"; }
+}
+
+# Of a run that was taken away by hand, or that a disk has lost, nobody can ever say that it ended.
+drop_lock_of_nobody() {
+  lost=$(readlink $STATE/current) && lost=${lost##*/} || return 0
+  for file in "$STATE/runs/$lost/state"/*; do [ ! -e "$file" ] || return 0; done
+  rm -rf "$STATE/runs/${lost:?}" "$ROOTS/$lost-release" "$ROOTS/$lost-running" "$ROOTS/$lost-profile" "$ROOTS/$lost-boot-default"
+  rm -f $STATE/current
 }
 
 # What a reset in the middle of a beginning has left: it never had the lock.

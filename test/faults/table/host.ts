@@ -20,7 +20,11 @@ export const HOST: readonly Fault[] = [
     pitfall: "P9",
     what: "no lock",
     edits: [
-      host("10-begin", "take_lock() {\n  if [ -L $STATE/current ]; then", "take_lock() {\n  if false; then"),
+      host(
+        "10-begin",
+        "take_lock() {\n  drop_lock_of_nobody\n  if [ -L $STATE/current ]; then",
+        "take_lock() {\n  if false; then",
+      ),
       host("10-begin", `ln -sT "runs/$id" $STATE/current`, `ln -sfT "runs/$id" $STATE/current`),
     ],
     caughtBy: e2e("again", "P9: two deployers at once: one deploys, the other is told who holds the host"),
