@@ -58,6 +58,7 @@ systemctl list-units --all --plain --no-legend --full 'bungee-*' 'nixos-rebuild-
 systemctl show --property=Id,ActiveState ${ALIVE.join(" ")} | sed -n 's/^ActiveState=/state /p; s/^Id=/of /p'
 find /etc/systemd/system.control -name 'bungee-*' 2>/dev/null | sed 's/^/unit /'
 find /boot/firmware -size +0 -name LoaderEntryOneShot 2>/dev/null | sed 's/^/stray /'
+[ ! -e /boot/grub/grubenv ] || grub-editenv /boot/grub/grubenv list | sed 's/^/stray grubenv /'
 find /tmp /var/tmp /run /run/systemd/transient /root /nix/var/nix/profiles -maxdepth 1 -name '*bungee*' | sed 's/^/stray /'
 echo "version $(cat /run/app/version 2>/dev/null || :)"`;
 

@@ -32,6 +32,8 @@ test("every run has one fault or two, and all kinds, actions, systems and states
   const moments = many.flatMap(({ faults }) => faults.map(({ when }) => ("state" in when ? when.state : when.after)));
   assert.equal(new Set(moments).size, 12);
   assert.ok(many.some(({ hosts }) => hosts.length === 3));
+  const rebooted = many.filter(({ reboot }) => reboot === "always").flatMap(({ hosts }) => hosts);
+  assert.deepEqual(new Set(rebooted.map(({ bootLoader }) => bootLoader)).size, 2);
 });
 
 test("a fault is always of a host that there is", () => {
@@ -48,7 +50,7 @@ test("the plan can be read", () => {
     rollback: false,
     activationTimeout: 9,
     confirmTimeout: 4,
-    hosts: [{ release: "bookworm", start: "factory", tested: true, system: "slow" }],
+    hosts: [{ release: "bookworm", bootLoader: "grub", start: "factory", tested: true, system: "slow" }],
     faults: [
       {
         host: 0,
@@ -61,7 +63,7 @@ test("the plan can be read", () => {
   };
   assert.deepEqual(explain(plan).split("\n"), [
     "seed 5 run 7: --action boot, --reboot always, --no-rollback, activation 9 s, confirmation 4 s; from trixie; then a plain deploy",
-    "  host-a (bookworm) has factory, and tests another; is given slow",
+    "  host-a (bookworm, grub) has factory, and tests another; is given slow",
     "  20 ms after committing: link-cut, how drop, healMs at the end (host-a)",
     "  300 ms after the fault: reboot (host-a)",
   ]);

@@ -3,6 +3,7 @@ import type { Release } from "../lab/rootfs.ts";
 import { Random } from "./random.ts";
 import { type Factory, PLACES, SYSTEMS, type System } from "./systems.ts";
 
+export type BootLoader = "systemd-boot" | "grub";
 export type Action = "switch" | "test" | "boot" | "stage" | "dry-activate";
 
 export interface Plan {
@@ -25,6 +26,7 @@ export interface Plan {
 
 export interface PlannedHost {
   readonly release: Release;
+  readonly bootLoader: BootLoader;
   /** What it runs before. */
   readonly start: Factory;
   /** Before, it runs another system than the one it would boot: somebody tested it. */
@@ -154,6 +156,7 @@ const WEIGHTS = Object.fromEntries(Object.entries(SYSTEMS).map(([system, { weigh
 function hostOf(random: Random, action: Action, reboot: Plan["reboot"]): PlannedHost {
   return {
     release: releaseOf(random),
+    bootLoader: random.weighted<BootLoader>({ "systemd-boot": 60, grub: 40 }),
     start: random.weighted<Factory>({ factory: 88, "factory-slow": 6, "factory-interrupts": 6 }),
     tested: random.chance(6),
     system: systemOf(random, action, reboot),
@@ -250,8 +253,8 @@ export function explain(plan: Plan): string {
   return [
     `seed ${seed} run ${run}: ${words.join(", ")}; from ${deployer}${plan.next ? "; then a plain deploy" : ""}`,
     ...plan.hosts.map(
-      ({ release, start, tested, system }, index) =>
-        `  host-${PLACES[index]} (${release}) has ${start}${tested ? ", and tests another" : ""}; is given ${system}`,
+      ({ release, bootLoader, start, tested, system }, index) =>
+        `  host-${PLACES[index]} (${release}, ${bootLoader}) has ${start}${tested ? ", and tests another" : ""}; is given ${system}`,
     ),
     ...plan.faults.map(
       ({ host, when, what }) => `  ${explainMoment(when)}: ${explainFault(what)} (host-${PLACES[host]})`,

@@ -1,4 +1,5 @@
 /** Carries one run of chaos out: deploys, breaks, mends, waits until all is quiet, and looks. */
+import { existsSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Host } from "../lab/host.ts";
 import { Deployment, type DeploymentRequest } from "./deployment.ts";
@@ -242,7 +243,7 @@ const UNITS = "systemctl list-units --all --plain --no-legend --full 'bungee-*' 
 
 const EVIDENCE = `
 ls -l --time-style=full-iso /run/current-system /nix/var/nix/profiles /boot/loader/entries /nix/var/nix/gcroots/bungee /var/lib/bungee /var/lib/bungee/current/ 2>&1
-grep -H . /boot/loader/loader.conf
+grep -H . /boot/loader/loader.conf; grep -nE 'menuentry|init=' /boot/grub/grub.cfg; grub-editenv /boot/grub/grubenv list
 tail -n 3 /var/lib/bungee/history
 last=$(ls -1t /var/lib/bungee/runs | head -n 1)
 cd "/var/lib/bungee/runs/$last" && { grep -H . action release recorded why message boot-id rollback; ls state; echo "log:"; tail -n 30 log; }
@@ -253,13 +254,19 @@ journalctl --no-pager --output=short-precise -n 60`;
 const outcomesOf = ({ events }: DeployerCase) =>
   events.flatMap((event) => (event.type === "node-finished" ? [event.outcome.kind] : []));
 
+const GRUB = "/boot/grub";
+
 /** Brings a host to where the plan begins, past bungee. */
-async function establish(host: Host, { start, tested }: PlannedHost, field: Field): Promise<void> {
+async function establish(host: Host, { bootLoader, start, tested }: PlannedHost, field: Field): Promise<void> {
   await emptyDisk(host);
   const base = field.toplevels.get(start)!;
   const runs = tested ? field.toplevels.get("tested")! : base;
   const triple = await host.triple();
-  if (triple.running === runs && triple.profile === base && triple.bootDefault === base) return;
+  const hasGrub = existsSync(host.disk.path(GRUB));
+  const isFitting = triple.running === runs && triple.profile === base && triple.bootDefault === base;
+  if (isFitting && hasGrub === (bootLoader === "grub")) return;
+  // Systems write the menu of the boot loader that is there.
+  await host.output(bootLoader === "grub" ? `mkdir -p ${GRUB}` : `rm -rf ${GRUB}`);
   const { code } = await host.run(["nix-store", "--check-validity", base, runs]);
   if (code !== 0) await field.deliverFactory(host);
   // Each boot step writes an entry for every generation: a hundred of them would take long.

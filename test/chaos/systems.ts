@@ -8,8 +8,13 @@ import type { SystemSpec } from "../systems/fleet.ts";
 export const PLACES = ["a", "b", "c"] as const;
 export type Place = (typeof PLACES)[number];
 
-const bootStep = (script: string): SystemSpec => ({ config: { standin: { faults: { "boot-loader": script } } } });
-const bootStepDone = (script: string): SystemSpec => ({
+/** As chaos has them: all that they configure besides is the stand-in. */
+interface Spec extends SystemSpec {
+  readonly config?: { readonly standin: Readonly<Record<string, unknown>> };
+}
+
+const bootStep = (script: string): Spec => ({ config: { standin: { faults: { "boot-loader": script } } } });
+const bootStepDone = (script: string): Spec => ({
   config: { standin: { faults: { "boot-loader-done": script } } },
 });
 
@@ -58,7 +63,7 @@ export const SYSTEMS = {
   "not-nixos": { breaks: true, weight: 5, spec: { behaviour: "not-nixos" } },
   "fails-to-build": { breaks: true, weight: 5, spec: { behaviour: "fails-to-build" } },
   "fails-to-evaluate": { breaks: true, weight: 5, spec: { behaviour: "fails-to-evaluate" } },
-} satisfies Readonly<Record<string, { weight: number; spec: SystemSpec; breaks?: true }>>;
+} satisfies Readonly<Record<string, { weight: number; spec: Spec; breaks?: true }>>;
 
 export type System = keyof typeof SYSTEMS;
 
@@ -73,11 +78,12 @@ export const nodeOf = (place: Place, system: System): string => `${place}-${syst
 export function chaosNodes(): Record<string, SystemSpec> {
   const nodes: Record<string, SystemSpec> = {};
   for (const place of PLACES) {
-    for (const [system, { spec }] of Object.entries(SYSTEMS)) {
+    for (const [system, { spec }] of Object.entries<{ spec: Spec }>(SYSTEMS)) {
       nodes[`${place}-${system}`] = {
         hostName: "chaos",
         ...spec,
         version: system,
+        config: { ...spec.config, standin: { ...spec.config?.standin, bootLoader: "of-the-host" } },
         bungee: { addresses: [`host-${place}`] },
       };
     }

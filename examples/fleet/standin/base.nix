@@ -108,7 +108,7 @@ in
   standin = {
     kernel = "6.1";
     initInterface = "systemd 3";
-    # systemd-boot or grub.
+    # systemd-boot, grub, or of-the-host: the one whose directory the boot partition has.
     bootLoader = "systemd-boot";
     # Ballast in the closure, in KiB.
     payloadKiB = 16;

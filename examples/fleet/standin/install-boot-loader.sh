@@ -1,7 +1,7 @@
 #!/bin/sh
 # Writes the boot menu as NixOS' builders do, in systemd-boot's format or GRUB's: an entry for each generation of the
 # system profile. systemd-boot's default becomes the generation that is the system given (when none is, it stays as it
-# was), GRUB's the system given itself.
+# was), GRUB's the system given itself. `of-the-host`: whose format, the host's boot partition says.
 # usage: install-boot-loader TOPLEVEL
 set -eu
 
@@ -86,6 +86,10 @@ HEAD
   done
   echo '}'
 }
+
+if [ "$loader_kind" = of-the-host ]; then
+  if [ -d /boot/grub ]; then loader_kind=grub; else loader_kind=systemd-boot; fi
+fi
 
 if [ "$loader_kind" = grub ]; then
   # A host has one boot loader: the lab's hosts come with the other.
