@@ -141,10 +141,12 @@ describe("a profile besides the system", { skip, concurrency: true }, () => {
 
       test("another run is refused meanwhile, of the system too", async () => {
         const system = await runs.scene.deliver("web1", { version: "2" });
-        await snapsBack(profiles.request(BLOG, two), ["two", "one"], async ({ run }) => {
+        const held = profiles.request(BLOG, two, { confirmationTimeout: 60 });
+        await snapsBack(held, ["two", "one"], async ({ run }) => {
           await untilState(runs.host, "awaiting-confirmation");
           for (const request of [runs.request(system), profiles.request(HOME, two)])
             await assert.rejects(runs.activator.begin(request), (error: Error) => error.message.includes(run));
+          await runs.activator.abort(run, TOKEN);
         });
       });
 
