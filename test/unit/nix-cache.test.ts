@@ -124,6 +124,14 @@ describe("nix/cache.nix", () => {
     assert.deepEqual(given, { forceSSL: true, sslCertificate: "/run/keys/cert", sslCertificateKey: "/run/keys/key" });
   });
 
+  it("opens the firewall for nginx, unless it is told not to", () => {
+    const ports = (more: object) => {
+      const made = make("cache.nix", { ...enabled, ...more }, harmonia(OLD))!;
+      return made.networking!.firewall!.allowedTCPPorts;
+    };
+    assert.deepEqual([ports({}), ports({ openFirewall: false })], [[80, 443], null]);
+  });
+
   it("refuses a nixpkgs without Harmonia, half a certificate, and keys in the store", () => {
     const failed = (more: object, options = harmonia(OLD)) =>
       (
@@ -176,7 +184,12 @@ describe("nix/metrics.nix", () => {
     assert.match(start, /^exec \/a\/shell \/\S+metrics\.sh \/run\/bungee-metrics\/bungee\.prom$/m);
     const watched = made.systemd!.paths!["bungee-metrics"]!.pathConfig!.PathChanged;
     assert.deepEqual(watched, ["/nix/var/nix/profiles", "/var/lib/bungee"]);
-    assert.ok(made.systemd!.timers!["bungee-metrics"]!.timerConfig);
+    assert.deepEqual(made.systemd!.timers!["bungee-metrics"]!.timerConfig, {
+      AccuracySec: "5s",
+      OnCalendar: "minutely",
+    });
+    const { unitConfig } = made.systemd!.services!["bungee-metrics"]!;
+    assert.deepEqual(unitConfig, { StartLimitIntervalSec: 0 }, "however often a path changes");
     assert.deepEqual(made.services!.prometheus!.exporters!.node!.extraFlags, [
       "--collector.textfile.directory=/run/bungee-metrics",
     ]);

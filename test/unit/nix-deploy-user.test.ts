@@ -13,20 +13,22 @@ interface Made {
   readonly nix: unknown;
   readonly security: Record<string, { extraRules: unknown[] }>;
   readonly packages: number;
+  readonly failed: readonly string[];
 }
 
 /** As much of nixpkgs' lib as the module uses: a condition gives its content, or null. */
-function make(options: object, nixpkgs: { settings: boolean; sudoRs: boolean }): Made | null {
+function make(options: object, nixpkgs: { settings: boolean; sudoRs: boolean; sudo?: string }): Made | null {
   const expression = `
     let
       lib = {
         mkOption = option: option; types = { bool = 0; str = 0; listOf = _: 0; strMatching = _: 0; };
         mkIf = condition: content: if condition then content else null;
-        mkAfter = text: text; optionalAttrs = condition: set: if condition then set else { };
+        mkAfter = text: "after all else: \${text}"; optionalAttrs = condition: set: if condition then set else { };
       };
       module = import ${join(checkout, "nix/deploy-user.nix")} {
         inherit lib;
         config.services.bungee.deployUser = mapped // builtins.fromJSON ''${JSON.stringify(options)}'';
+        config.security = ${nixpkgs.sudo ?? "{ sudo.enable = true; }"};
         options = { nix = ${nixpkgs.settings ? "{ settings = 0; }" : "{ trustedUsers = 0; }"}; security = ${nixpkgs.sudoRs ? "{ sudo-rs = 0; }" : "{ }"}; };
         pkgs.callPackage = file: _: import file { runCommand = name: _: script: "\${name}: \${script}"; };
       };
@@ -36,6 +38,7 @@ function make(options: object, nixpkgs: { settings: boolean; sudoRs: boolean }):
     if config == null then null else {
       users = config.users.users; sshd = config.services.openssh.extraConfig; inherit (config) nix security;
       packages = builtins.length config.environment.systemPackages;
+      failed = map (each: each.message) (builtins.filter (each: !each.assertion) config.assertions);
     }`;
   return evaluateNix(expression) as Made | null;
 }
@@ -67,11 +70,24 @@ describe("nix/deploy-user.nix", () => {
 
   it("tells sshd the gate for this user alone, and sudo one command without a wildcard", () => {
     const { sshd, security } = make({ enable: true, name: "ci" }, TODAY)!;
-    assert.match(sshd, /^Match User ci\n {2}ForceCommand \/run\/current-system\/sw\/bin\/bungee-gate\n/);
+    assert.match(
+      sshd,
+      /^after all else: Match User ci\n {2}ForceCommand \/run\/current-system\/sw\/bin\/bungee-gate\n/,
+    );
     assert.match(sshd, /\nMatch all\n$/);
     const command = "/run/current-system/sw/bin/bungee-activator-restricted";
     const rule = { users: ["ci"], runAs: "root", commands: [{ command, options: ["NOPASSWD"] }] };
     assert.deepEqual(security, { sudo: { extraRules: [rule] }, "sudo-rs": { extraRules: [rule] } });
+  });
+
+  it("refuses to make root one, and a host without sudo", () => {
+    const failed = (options: object, sudo: string) => make({ enable: true, ...options }, { ...TODAY, sudo })!.failed;
+    assert.deepEqual(failed({}, "{ sudo.enable = true; }"), []);
+    assert.deepEqual(failed({}, "{ sudo.enable = false; sudo-rs.enable = true; }"), []);
+    assert.deepEqual(failed({ name: "root" }, "{ sudo.enable = false; }"), [
+      "services.bungee.deployUser.name: root cannot be a deploy user",
+      "services.bungee.deployUser: needs sudo (security.sudo or security.sudo-rs)",
+    ]);
   });
 
   it("trusts the user only when it is told to, by the option that nixpkgs has", () => {

@@ -106,9 +106,9 @@ function at(path: string, value: unknown): unknown {
   return path.split(".").reduceRight<unknown>((inner, name) => ({ [name]: inner }), value);
 }
 
-it("the NixOS module puts the commands of health checks where the activator looks for them", () => {
-  const etc = (healthChecks: string) => {
-    const expression = `
+/** Files of /etc that the module makes, by their paths; null where a condition keeps one out. `bungee` is Nix. */
+function etc(bungee: string, hostName = "web1"): Record<string, { text: string } | null> {
+  return evaluateNix(`
 let
   inherit (builtins) attrNames filter listToAttrs map removeAttrs;
   lib = {
@@ -119,17 +119,35 @@ let
     filterAttrs = keep: set: removeAttrs set (filter (name: !keep name set.\${name}) (attrNames set));
   };
   config = {
-    networking.hostName = "web1";
-    bungee = { node = null; requireSignature = null; healthChecks = ${healthChecks}; };
+    networking.hostName = "${hostName}";
+    bungee = { node = null; requireSignature = null; healthChecks = null; } // ${bungee};
   };
-in (import ${NIX}/module.nix { inherit config lib; }).config.environment.etc`;
-    const files = evaluateNix(expression) as Record<string, { text: string }>;
-    return Object.entries(files).flatMap(([path, file]) => (path.includes("health") ? [[path, file.text]] : []));
-  };
-  assert.deepEqual(etc(`{ disk.command = "df /\\ntrue"; web = { command = null; tcp.port = 80; }; }`), [
+in (import ${NIX}/module.nix { inherit config lib; }).config.environment.etc`) as Record<
+    string,
+    { text: string } | null
+  >;
+}
+
+it("the NixOS module puts the commands of health checks where the activator looks for them", () => {
+  const commands = (healthChecks: string) =>
+    Object.entries(etc(`{ healthChecks = ${healthChecks}; }`)).flatMap(([path, file]) =>
+      path.includes("health") ? [[path, file?.text]] : [],
+    );
+  assert.deepEqual(commands(`{ disk.command = "df /\\ntrue"; web = { command = null; tcp.port = 80; }; }`), [
     ["bungee/health-checks/disk", "df /\ntrue"],
   ]);
-  assert.deepEqual(etc("null"), []);
+  assert.deepEqual(commands("null"), []);
   // The activator's own words for the place.
   assert.match(SCRIPT, /\$release\/etc\/bungee\/health-checks\/\$check_name\n/);
+});
+
+it("the NixOS module says on the host whose system it is, and whether it has to be signed", () => {
+  const [node, signature] = ["bungee/node", "bungee/require-signature"];
+  assert.deepEqual(etc("{ }"), { [node!]: { text: "web1\n" }, [signature!]: null });
+  assert.deepEqual(etc('{ node = "www"; requireSignature = true; }'), {
+    [node!]: { text: "www\n" },
+    [signature!]: { text: "" },
+  });
+  assert.deepEqual(etc("{ requireSignature = false; }", ""), { [node!]: null, [signature!]: null });
+  for (const path of [node!, signature!]) assert.ok(SCRIPT.includes(path!), path);
 });
