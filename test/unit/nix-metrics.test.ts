@@ -2,12 +2,19 @@
 import assert from "node:assert/strict";
 import { lutimesSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { describe, it } from "node:test";
+import { describe, it, type TestContext } from "node:test";
 import { parseMetrics } from "../../src/activator/metrics.ts";
 import { script, Tree } from "./host-tree.ts";
 
 const checkout = join(import.meta.dirname, "..", "..");
 const STATES = ["committed", "rolled-back", "rollback-failed", "kept", "cancelled"];
+
+/** A host with one system, which it runs and boots. */
+function settled(test: TestContext): Tree {
+  const tree = new Tree(test);
+  tree.system("a");
+  return tree.host({ generations: ["a"], profile: 1, current: "a", booted: "a" });
+}
 
 const generations = (of: Map<string, string>) =>
   ["current", "boot", "booted"].map((which) => Number(of.get(`nixos_${which}_generation`)));
@@ -63,9 +70,7 @@ describe("the metrics of a host", () => {
   });
 
   it("say when the running system was activated, by the link's own time", (test) => {
-    const tree = new Tree(test);
-    tree.system("a");
-    tree.host({ generations: ["a"], profile: 1, current: "a", booted: "a" });
+    const tree = settled(test);
     const now = Math.floor(Date.now() / 1000);
     lutimesSync(join(tree.root, "run/current-system"), now - 5000, now - 5000);
     const metrics = tree.metrics();
@@ -77,9 +82,8 @@ describe("the metrics of a host", () => {
   });
 
   it("know nothing of a last run where there was none, and no lock", (test) => {
-    const tree = new Tree(test);
-    tree.system("a");
-    const metrics = tree.host({ generations: ["a"], profile: 1, current: "a", booted: "a" }).metrics();
+    const tree = settled(test);
+    const metrics = tree.metrics();
     assert.deepEqual(
       [...metrics.keys()].filter((name) => name.startsWith("bungee")),
       ["bungee_lock_held", "bungee_lock_age_seconds"],
@@ -110,9 +114,7 @@ describe("the metrics of a host", () => {
   };
 
   it("tell how the last run ended, whoever it says it was", (test) => {
-    const tree = new Tree(test);
-    tree.system("a");
-    tree.host({ generations: ["a"], profile: 1, current: "a", booted: "a" });
+    const tree = settled(test);
     const first = line("rolled-back", "2026-01-02T03:04:05Z");
     const actor = `eve","state":"cancelled","ended":"1999-01-01T00:00:00Z","profile":"p","user":"u"}`;
     for (const state of STATES) {
@@ -134,9 +136,7 @@ describe("the metrics of a host", () => {
   });
 
   it("tell how the last run of the system ended and that of each profile, whichever came after it", (test) => {
-    const tree = new Tree(test);
-    tree.system("a");
-    tree.host({ generations: ["a"], profile: 1, current: "a", booted: "a" });
+    const tree = settled(test);
     const blog = { profile: "blog", user: "alice" };
     tree.write(
       "var/lib/bungee/history",
@@ -160,17 +160,11 @@ describe("the metrics of a host", () => {
     assert.equal(told.length, 4 * (STATES.length + 1), "and the deployer reads each of them");
 
     tree.write("var/lib/bungee/history", line("committed", "2026-01-01T00:00:00Z", blog));
-    assert.deepEqual(
-      Object.keys(lastRuns(tree)),
-      ['profile="blog",user="alice"'],
-      "nothing of a system that never was",
-    );
+    assert.deepEqual(Object.keys(lastRuns(tree)), ['profile="blog",user="alice"'], "and no run that never was");
   });
 
   it("tell how long a run has held the host", (test) => {
-    const tree = new Tree(test);
-    tree.system("a");
-    tree.host({ generations: ["a"], profile: 1, current: "a", booted: "a" });
+    const tree = settled(test);
     tree.write("var/lib/bungee/runs/r1/began", `${new Date(Date.now() - 3_600_000).toISOString().slice(0, 19)}Z\n`);
     tree.link("var/lib/bungee/current", "runs/r1");
     const metrics = tree.metrics();
@@ -202,9 +196,7 @@ describe("the metrics of a host", () => {
   });
 
   it("are one file that everybody may read, and that is whole or as it was", (test) => {
-    const tree = new Tree(test);
-    tree.system("a");
-    tree.host({ generations: ["a"], profile: 1, current: "a", booted: "a" });
+    const tree = settled(test);
     assert.equal(tree.run("umask 077;").status, 0);
     assert.equal(statSync(tree.file).mode & 0o777, 0o644);
     assert.equal(statSync(dirname(tree.file)).mode & 0o777, 0o755);
