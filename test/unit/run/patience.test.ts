@@ -51,6 +51,38 @@ describe("a host that lets nobody in is asked again", () => {
   });
 });
 
+describe("what one wait has learned counts for the next", () => {
+  const refused = new LoginError("no", { mend: "" });
+  const took = async (wait: () => Promise<unknown>) => {
+    const began = performance.now();
+    await wait();
+    return performance.now() - began;
+  };
+  const soon = () => performance.now() + 60_000;
+
+  it("a login that was refused is not tried at once by whoever comes then", async () => {
+    const patience = new Patience();
+    patience.missed(refused, patience.forTry(60_000), 1);
+    assert.ok((await took(() => patience.untilAllowed(soon()))) > 900);
+  });
+
+  it("nor is one waited for that was let in since, or that nobody answered", async () => {
+    const patience = new Patience();
+    for (const then of [() => patience.reached(), () => patience.missed(new Error("gone"), 5000, 1)]) {
+      patience.missed(refused, patience.forTry(60_000), 1);
+      then();
+      assert.ok((await took(() => patience.untilAllowed(soon()))) < 900);
+    }
+  });
+
+  it("there is no next try when the time is over, and nobody waits for it", async () => {
+    const now = performance.now();
+    const patience = new Patience();
+    assert.equal(await patience.untilNextTry({ began: now, deadline: now + 50, every: 60_000 }), false);
+    assert.equal(await patience.untilNextTry({ began: now, deadline: now + 50, every: 20 }), true);
+  });
+});
+
 describe("a try to log in has its time", () => {
   const slow = new UnreachableError("the login did not end in time", { mend: "", answered: true });
   const silent = new UnreachableError("no answer", { mend: "" });
