@@ -167,9 +167,10 @@ async function processes(deployer: Workstation): Promise<string[]> {
 }
 
 /** Sockets, files and roots, where bungee or nix could leave any. */
+/** What the lab itself shares with a workstation is another file system. */
 const leftovers = (deployer: Workstation) =>
   deployer.output(
-    "find /tmp /run /root/.local/state/bungee -mindepth 1 -not -path '*/gcroots' 2>/dev/null | sort || :",
+    "find /tmp /run /root/.local/state/bungee -xdev -mindepth 1 -not -path '*/gcroots' 2>/dev/null | sort || :",
   );
 
 function replaceOrdinary(deployer: Workstation, behaviour: string): void {
