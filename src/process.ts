@@ -67,6 +67,8 @@ process.on("exit", () => {
   for (const child of running) killGroup(child, "SIGKILL");
 });
 const LAST_MOMENT_MS = 1000;
+/** Nix that is killed leaves its builders behind. Less than a CI runner gives us, which sends its second signal after 7.5 s. */
+const TO_END_MS = 5000;
 const PAUSE = new Int32Array(new SharedArrayBuffer(4));
 
 /** Not yet ended: a process that nobody has waited for is still in the table, as a zombie. Where there is no /proc, it may be. */
@@ -136,7 +138,7 @@ export async function spawnLocal(command: Command, options: LocalOptions = {}): 
     exited,
     end() {
       killGroup(child, "SIGTERM");
-      setTimeout(() => running.has(child) && killGroup(child, "SIGKILL"), 2000).unref();
+      setTimeout(() => running.has(child) && killGroup(child, "SIGKILL"), TO_END_MS).unref();
     },
   };
 }
