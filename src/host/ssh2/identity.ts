@@ -1,5 +1,6 @@
 /** Which keys are offered to a host, in ssh's own order, and why others are not. */
-import ssh2, { BaseAgent, createAgent, type IdentityCallback, type ParsedKey } from "ssh2";
+import type { Socket } from "node:net";
+import ssh2, { BaseAgent, type GetStreamCallback, type IdentityCallback, type ParsedKey } from "ssh2";
 import { runLocal } from "../../process.ts";
 import type { Destination } from "../destination.ts";
 import { type KeyFile, readKeyFile, USABLE_KEYS } from "../key-file.ts";
@@ -27,6 +28,9 @@ export class LockedKey extends Error {
   }
 }
 
+/** To list its keys, which needs nobody's consent. */
+const AGENT_MS = 3000;
+
 export interface Identities {
   readonly offers: readonly Identity[];
   /** One line for each key that cannot be offered. */
@@ -41,7 +45,7 @@ export async function findIdentities(destination: Destination, secrets?: Secrets
   const read = await Promise.all(destination.identityFiles.map((path) => readKeyFile(path, secrets)));
   const files = read.filter((file) => file !== undefined);
   const skipped = destination.certificateFiles.map((path) => `${path}: ssh2 cannot log in with certificates`);
-  const agent = destination.agent === undefined ? undefined : createAgent(destination.agent);
+  const agent = destination.agent === undefined ? undefined : new PatientAgent(destination.agent);
   const held = await listAgent(agent).catch((error: Error) => {
     skipped.push(`agent at ${destination.agent}: ${error.message}`);
     return [];
@@ -64,8 +68,9 @@ export async function findIdentities(destination: Destination, secrets?: Secrets
 /** The agent's keys that ssh2 cannot use, for the error after a failed login: ssh2 passes over them in silence. */
 export async function unusableAgentKeys(destination: Destination): Promise<string[]> {
   if (destination.agent === undefined) return [];
-  const list = await runLocal({ argv: ["ssh-add", "-L"] }, { env: { SSH_AUTH_SOCK: destination.agent } });
-  if (list.code !== 0) return [];
+  const options = { env: { SSH_AUTH_SOCK: destination.agent }, signal: AbortSignal.timeout(AGENT_MS) };
+  const list = await runLocal({ argv: ["ssh-add", "-L"] }, options).catch(() => undefined);
+  if (list?.code !== 0) return [];
   return list.stdout.split("\n").flatMap((line) => {
     const [type, , ...comment] = line.split(" ");
     return type && !USABLE_KEYS.has(type) ? [`agent: ${comment.join(" ")}: ssh2 cannot use keys of type ${type}`] : [];
@@ -81,11 +86,23 @@ function lockedBy({ path, blob }: KeyFile): Locked {
 function listAgent(agent: BaseAgent | undefined): Promise<ParsedKey[]> {
   if (agent === undefined) return Promise.resolve([]);
   return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => reject(new Error(`no answer within ${AGENT_MS / 1000} s`)), AGENT_MS);
     agent.getIdentities((error, keys) => {
+      clearTimeout(timer);
       if (error) reject(error);
       else resolve(((keys ?? []) as ParsedKey[]).filter((key) => USABLE_KEYS.has(key.type)));
     });
   });
+}
+
+/** An agent that hangs must not keep bungee from its end. What it is asked to sign may wait for a person, as long as the login may. */
+class PatientAgent extends ssh2.OpenSSHAgent {
+  override getStream(done: GetStreamCallback): void {
+    super.getStream((error, stream) => {
+      (stream as Socket | undefined)?.unref();
+      done(error, stream);
+    });
+  }
 }
 
 /** ssh2 tries all keys of an agent in a row; this one shows it a single key, so that the order stays ours. */

@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
+import { once } from "node:events";
 import { copyFileSync, existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createServer } from "node:net";
 import { after, before, describe, it } from "node:test";
 import { LoginError } from "../../../../src/errors.ts";
 import { noSshd, TestSshd } from "../sshd.ts";
@@ -160,6 +162,22 @@ for (const ssh of TRANSPORTS) {
         );
         assert.match(error.detail ?? "", /not offered: agent at \/nowhere\/agent: /);
       });
+
+      // ssh waits for it, and ssh's time ends with the login's.
+      if (ssh === "ssh2")
+        it("that hangs is told, and files are offered still", async () => {
+          const path = sshd.path("hanging");
+          const hanging = createServer((asked) => asked.on("error", () => {}).unref()).listen(path);
+          await once(hanging, "listening");
+          hanging.unref();
+          const asks = `IdentityAgent ${path}`;
+          assert.match(await visit(sshd, sshd.hostConfig("web", asks), {}, { timeoutMs: 60_000 }), /^web/);
+          const wrong = sshd.hostConfig("web", asks, `IdentityFile ${sshd.makeKey("stranger")}`);
+          const own = `  IdentityFile ${sshd.path("id")}\n`;
+          const error = await failure(sshd, wrong.replace(own, ""), {}, { timeoutMs: 60_000 });
+          assert.match(error.detail ?? "", new RegExp(`not offered: agent at ${path}: no answer within 3 s`));
+          hanging.close();
+        });
     });
   });
 }
