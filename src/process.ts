@@ -61,10 +61,12 @@ const running = new Set<ChildProcess>();
 // No build and no copy goes on printing into the operator's shell. nix has a moment to end its own builders, which are in no group
 // of ours; nothing but waiting in place is possible here.
 process.on("exit", () => {
-  for (const child of running) killGroup(child, "SIGTERM");
-  const deadline = Date.now() + LAST_MOMENT_MS;
-  while ([...running].some(isAtWork) && Date.now() < deadline) Atomics.wait(PAUSE, 0, 0, 20);
-  for (const child of running) killGroup(child, "SIGKILL");
+  // What is killed takes a moment too: a large evaluation has much to give back.
+  for (const signal of ["SIGTERM", "SIGKILL"] as const) {
+    for (const child of running) killGroup(child, signal);
+    const deadline = Date.now() + LAST_MOMENT_MS;
+    while ([...running].some(isAtWork) && Date.now() < deadline) Atomics.wait(PAUSE, 0, 0, 20);
+  }
 });
 const LAST_MOMENT_MS = 1000;
 /** Nix that is killed leaves its builders behind. Less than a CI runner gives us, which sends its second signal after 7.5 s. */
