@@ -5,7 +5,7 @@ import { ConfigurationError, describeError, InterruptedError, UsageError } from 
 import { openFleet } from "../fleet/fleet.ts";
 import { renderError } from "../report/error.ts";
 import { styleOf } from "../report/style.ts";
-import { type Pipeline, remoteOf } from "../templates/forge.ts";
+import { type Pipeline, type Remote, remoteOf } from "../templates/forge.ts";
 import { filesOfPipeline, filesOfTemplate, isBesideAPipeline, type TemplateFile } from "../templates/template.ts";
 import { standing, writeAll } from "../templates/write.ts";
 import { type InitArguments, initFlags, readInit } from "./init-flags.ts";
@@ -76,16 +76,16 @@ async function workOf(args: InitArguments): Promise<Work> {
 }
 
 async function ofNothing({ directory, template = "fleet", ci }: InitArguments): Promise<Work> {
-  const { repository } = await remoteOf(directory);
-  const pipeline = template === "ci" ? await pipelineOf(directory, ci) : undefined;
+  const remote = await remoteOf(directory);
+  const pipeline = template === "ci" ? pipelineOf(remote, ci) : undefined;
   const files = await filesOfTemplate(template, pipeline);
-  const steps = async () => renderSteps(stepsOfTemplate(template, pipeline, repository));
+  const steps = async () => renderSteps(stepsOfTemplate(template, pipeline, remote.repository));
   return { files, isKept: () => false, steps };
 }
 
 async function ofFlake({ directory, ci }: InitArguments): Promise<Work> {
-  const { repository } = await remoteOf(directory);
-  const pipeline = await pipelineOf(directory, ci);
+  const remote = await remoteOf(directory);
+  const pipeline = pipelineOf(remote, ci);
   if (pipeline === undefined) {
     throw new UsageError(`${join(directory, "flake.nix")} stands there, and --ci none wants no pipeline beside it`, {
       mend: "say --ci github, forgejo or gitlab; or name an empty folder by --directory",
@@ -93,14 +93,13 @@ async function ofFlake({ directory, ci }: InitArguments): Promise<Work> {
   }
   const files = await filesOfPipeline(pipeline);
   const steps = async (streams: Streams) =>
-    renderSteps(stepsOfPipeline(pipeline, await fleetOf(directory, streams), repository));
+    renderSteps(stepsOfPipeline(pipeline, await fleetOf(directory, streams), remote.repository));
   return { files, isKept: isBesideAPipeline, steps };
 }
 
 /** undefined: none. @throws UsageError where nothing tells which */
-async function pipelineOf(directory: string, ci: InitArguments["ci"]): Promise<Pipeline | undefined> {
+function pipelineOf({ host, pipeline }: Remote, ci: InitArguments["ci"]): Pipeline | undefined {
   if (ci !== undefined) return ci === "none" ? undefined : ci;
-  const { host, pipeline } = await remoteOf(directory);
   if (pipeline !== null) return pipeline;
   const why = host === null ? "git names no remote" : `the remote ${host} may be any forge`;
   throw new UsageError(`which forge the pipeline is for is not known: ${why}, and --ci is not given`, {
