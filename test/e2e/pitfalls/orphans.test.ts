@@ -166,8 +166,7 @@ async function processes(deployer: Workstation): Promise<string[]> {
   return [];
 }
 
-/** Sockets, files and roots, where bungee or nix could leave any. */
-/** What the lab itself shares with a workstation is another file system. */
+/** Sockets, files and roots, where bungee or nix could leave any. What the lab itself shares with a workstation is another file system. */
 const leftovers = (deployer: Workstation) =>
   deployer.output(
     "find /tmp /run /root/.local/state/bungee -xdev -mindepth 1 -not -path '*/gcroots' 2>/dev/null | sort || :",
