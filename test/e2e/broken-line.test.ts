@@ -11,8 +11,11 @@ const BREAK = `
   done`;
 
 const COPIES = ["web1", "web2"];
+/** Nix does not go on while its hook runs: not a derivation is built until it has noticed that the line is gone. */
+const BREAK_AND_WAIT = `${BREAK}; sleep 30`;
+
 /** Whose line breaks in the middle of a build, once and each time. */
-const BUILDS = { db1: `[ ! -e /run/broken ] || exit 0; : >/run/broken; ${BREAK}`, db2: BREAK };
+const BUILDS = { db1: `[ ! -e /run/broken ] || exit 0; : >/run/broken; ${BREAK_AND_WAIT}`, db2: BREAK_AND_WAIT };
 
 describe("a line that breaks", { skip }, () => {
   let scene: Scene;
