@@ -20,6 +20,12 @@ mount --bind "$1/known_hosts" /root/.ssh/known_hosts
 shift
 exec "$@"`;
 
+export interface Wanted {
+  readonly release: Release;
+  /** Whether little has to be done before it is what the run begins with. */
+  readonly fits: (host: Host) => boolean;
+}
+
 export class Field implements AsyncDisposable {
   /** Of every system that can be built. */
   readonly toplevels: ReadonlyMap<System, string>;
@@ -56,14 +62,15 @@ export class Field implements AsyncDisposable {
     return new Field(lab, deployers, toplevels!, await readFile(deployers.bookworm.path(file)));
   }
 
-  /** Gives out a host of each release; a new one where none is free. */
-  async take(wanted: readonly Release[]): Promise<Host[]> {
-    return await Promise.all(wanted.map((release) => this.#takeOne(release)));
+  /** Gives out a host for each that is wanted: a free one, if there is one rather one that `fits`; else a new one. */
+  async take(wanted: readonly Wanted[]): Promise<Host[]> {
+    return await Promise.all(wanted.map((host) => this.#takeOne(host)));
   }
 
-  async #takeOne(release: Release): Promise<Host> {
-    const index = this.#free.findIndex((host) => host.release === release);
-    if (index >= 0) return this.#free.splice(index, 1)[0]!;
+  async #takeOne({ release, fits }: Wanted): Promise<Host> {
+    const free = this.#free.filter((host) => host.release === release);
+    const chosen = free.find(fits) ?? free[0];
+    if (chosen) return this.#free.splice(this.#free.indexOf(chosen), 1)[0]!;
     const host = await this.#lab.host(`chaos${++this.#hostsEver}`, { release, size: HOST_DISK }).up();
     await this.deliverFactory(host);
     return host;

@@ -1,5 +1,5 @@
 /** Carries one run of chaos out: deploys, breaks, mends, waits until all is quiet, and looks. */
-import { existsSync } from "node:fs";
+import { existsSync, rmSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Host } from "../lab/host.ts";
 import { Deployment, type DeploymentRequest } from "./deployment.ts";
@@ -35,7 +35,12 @@ export interface RunReport {
 }
 
 export async function carryOut(plan: Plan, field: Field): Promise<RunReport> {
-  const hosts = await field.take(plan.hosts.map(({ release }) => release));
+  const hosts = await field.take(
+    plan.hosts.map((planned) => ({
+      release: planned.release,
+      fits: (host) => hasLoader(host, planned) && host.bootDefault() === field.toplevels.get(planned.start),
+    })),
+  );
   const run = new Run(plan, field, hosts);
   const report = await run.report();
   for (const host of hosts) {
@@ -207,7 +212,7 @@ class Run {
 
   async #deployNext(): Promise<string[]> {
     const { deployer, hosts } = this.#plan;
-    await Promise.all(this.#hosts.map(emptyDisk));
+    this.#hosts.forEach(emptyDisk);
     const targets = this.#hosts.map((host, place) => ({ host, place, system: "next" as const }));
     const before = await Promise.all(this.#hosts.map(gatherBefore));
     const next = await this.#start({ ...PLAIN, from: deployer, targets }, "the next deployer");
@@ -256,15 +261,18 @@ const outcomesOf = ({ events }: DeployerCase) =>
 
 const GRUB = "/boot/grub";
 
+const hasLoader = (host: Host, { bootLoader }: PlannedHost) =>
+  existsSync(host.disk.path(GRUB)) === (bootLoader === "grub");
+
 /** Brings a host to where the plan begins, past bungee. */
-async function establish(host: Host, { bootLoader, start, tested }: PlannedHost, field: Field): Promise<void> {
-  await emptyDisk(host);
+async function establish(host: Host, planned: PlannedHost, field: Field): Promise<void> {
+  const { bootLoader, start, tested } = planned;
+  emptyDisk(host);
   const base = field.toplevels.get(start)!;
   const runs = tested ? field.toplevels.get("tested")! : base;
   const triple = await host.triple();
-  const hasGrub = existsSync(host.disk.path(GRUB));
   const isFitting = triple.running === runs && triple.profile === base && triple.bootDefault === base;
-  if (isFitting && hasGrub === (bootLoader === "grub")) return;
+  if (isFitting && hasLoader(host, planned)) return;
   // Systems write the menu of the boot loader that is there.
   await host.output(bootLoader === "grub" ? `mkdir -p ${GRUB}` : `rm -rf ${GRUB}`);
   const { code } = await host.run(["nix-store", "--check-validity", base, runs]);
@@ -282,6 +290,6 @@ async function establish(host: Host, { bootLoader, start, tested }: PlannedHost,
 }
 
 /** A system that fills the disk takes its file away when it is left, but for a reset: then it is its own doing that the disk stays full. */
-async function emptyDisk(host: Host): Promise<void> {
-  await host.output("rm -f /var/lib/filler");
+function emptyDisk(host: Host): void {
+  rmSync(host.disk.path("/var/lib/filler"), { force: true });
 }

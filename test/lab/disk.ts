@@ -60,7 +60,8 @@ export class Disk {
 
   /** Gives the disk its whole size again. */
   async free(): Promise<void> {
-    await this.#resize(this.size);
+    const { blocks, bsize } = statfsSync(`/proc/${this.pid}/root${mountPoint}`);
+    if (blocks * bsize < this.size) await this.#resize(this.size);
   }
 
   async #resize(bytes: number): Promise<void> {

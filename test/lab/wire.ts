@@ -72,6 +72,7 @@ export class Wire {
   }
 
   async heal(): Promise<void> {
+    if (!this.#cut) return;
     this.#cut = undefined;
     await this.#refuse([]);
     await this.#apply();
@@ -79,6 +80,7 @@ export class Wire {
 
   /** Limits what flows towards the host; undefined: no limit. */
   async limit(mbit: number | undefined): Promise<void> {
+    if (mbit === this.#mbit) return;
     this.#mbit = mbit;
     await this.#apply();
   }
