@@ -9,7 +9,8 @@ switch_to() { # SYSTEM ACTION SECONDS
 
 in_switch_unit() { # SECONDS WORD-FOR-SYSTEMD-RUN …
   tell switch-result ''
-  : >"$run/switching"
+  ours=$(our_switch)
+  : >"$ours"
   seconds=$1
   shift
   systemd-run --quiet --collect --wait --service-type=exec --unit="$SWITCH_UNIT" --setenv=PATH="$PATH" \
@@ -17,8 +18,8 @@ in_switch_unit() { # SECONDS WORD-FOR-SYSTEMD-RUN …
     --property=ExecStopPost="/bin/sh $run/activator switch-ended $id" \
     --property=StandardOutput="append:$run/log" --property=StandardError="append:$run/log" "$@" >>"$run/log" 2>&1
   # The new systemd may have cut off systemd-run in the middle; the unit itself goes on.
-  while [ -e "$run/switching" ] && unit_lives "$SWITCH_UNIT"; do sleep 0.1; done
-  rm -f "$run/switching"
+  while [ -e "$ours" ] && unit_lives "$SWITCH_UNIT"; do sleep 0.1; done
+  rm -f "$ours"
   code=$(get switch-result)
   return "${code:-125}"
 }
@@ -29,12 +30,15 @@ switch_ended() {
     timeout) tell switch-result 124 ;;
     *) case ${EXIT_CODE-} in exited) tell switch-result "${EXIT_STATUS-125}" ;; *) tell switch-result 126 ;; esac ;;
   esac
-  rm -f "$run/switching"
+  rm -f "$(our_switch)"
 }
+
+# There while a switch of this run is under way. One that a reset has ended says nothing of the boot after it.
+our_switch() { echo "$run/switching-$(boot_id)"; }
 
 # A switch of this run that is left over is ended; somebody else's is waited for.
 end_switch() {
-  [ ! -e "$run/switching" ] || systemctl stop "$SWITCH_UNIT" 2>/dev/null
+  [ ! -e "$(our_switch)" ] || systemctl stop "$SWITCH_UNIT" 2>/dev/null
   patience=$(($(uptime_seconds) + AT_LEAST))
   while unit_lives "$SWITCH_UNIT"; do
     [ "$(uptime_seconds)" -lt $patience ] || systemctl stop "$SWITCH_UNIT" 2>/dev/null

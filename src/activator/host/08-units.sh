@@ -67,6 +67,8 @@ guard() { # ID
 
 guard_the_way_back() {
   if [ "$(get boot-id)" = "$(boot_id)" ] || [ "$(resolved /run/current-system)" = "$release" ]; then
+    # Killed after it had turned back, and before it said why.
+    [ -n "$(get why)" ] || { tell why killed && tell message "the run was killed on the host"; }
     roll_back
   else
     settle_after_reset
