@@ -15,6 +15,9 @@
     GatewayPorts no
     PermitOpen none
     PermitListen none
+    # A client that has left without a word must not hold what it was bringing: as long as bungee itself waits for a silent host.
+    ClientAliveInterval 5
+    ClientAliveCountMax 3
     # In place of what the host accepts of others: no variable has this name.
     AcceptEnv _
   Match all

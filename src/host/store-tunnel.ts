@@ -36,9 +36,14 @@ export interface StoreTunnel extends AsyncDisposable {
 export interface StoreTunnelOptions {
   /** Runs nix-daemon as root: it then takes paths that nobody signed, whoever logged in. */
   readonly root?: boolean;
+  /** Added to nix-daemon's environment, as NAME=VALUE. */
+  readonly environment?: readonly string[];
 }
 
 export async function openStoreTunnel(connection: Connection, options: StoreTunnelOptions = {}): Promise<StoreTunnel> {
+  const { root = false, environment = [] } = options;
+  const daemon = ["nix-daemon", "--stdio"] as const;
+  const argv = environment.length === 0 ? daemon : (["env", ...environment, ...daemon] as const);
   const directory = await privateDirectory("nix".length);
   const path = join(directory.path, "nix");
   const bytes = { sent: 0, received: 0 };
@@ -54,7 +59,7 @@ export async function openStoreTunnel(connection: Connection, options: StoreTunn
     socket.on("error", () => {});
     socket.once("close", () => open.delete(socket));
     connection
-      .open({ argv: ["nix-daemon", "--stdio"], root: options.root ?? false })
+      .open({ argv, root })
       .then((channel) => relay(socket, channel, connection, bytes, note))
       .catch((error: unknown) => {
         if (error instanceof BungeeError && !hasLeft(socket)) note(error);

@@ -1,7 +1,6 @@
 /** Builds the systems of a deployment, many in one nix call, and keeps them from the garbage collector from their evaluation until it ends. */
 import type { BuildError } from "../errors.ts";
 import type { Evaluated } from "../fleet/node.ts";
-import { openStoreTunnel } from "../host/store-tunnel.ts";
 import { realise } from "../nix/build.ts";
 import { copyDerivations } from "../nix/copy.ts";
 import { openRoots, type Roots } from "../nix/roots.ts";
@@ -78,7 +77,7 @@ export class Builds implements AsyncDisposable {
     const onLine = (line: string) => job.log("nix", line);
     const build = async () => {
       const { connection } = await job.session.line({ signal });
-      await using tunnel = await openStoreTunnel(connection, { root: !job.session.restricted });
+      await using tunnel = await job.session.store.open(connection, { root: !job.session.restricted, signal });
       const store = tunnel.storeUri;
       await withTunnel(tunnel, signal, async () => {
         await copyDerivations(store, [evaluated.drvPath], { signal, onLine });

@@ -1,7 +1,6 @@
 /** Copies a release to its host, through the connection that is open already. */
 import { BungeeError, CopyError } from "../errors.ts";
-import type { Connection } from "../host/connection.ts";
-import { openStoreTunnel, type StoreTunnel } from "../host/store-tunnel.ts";
+import type { StoreTunnel } from "../host/store-tunnel.ts";
 import { copyClosure, copySignatures } from "../nix/copy.ts";
 import { closure, missingPaths } from "../nix/store.ts";
 import { again } from "./again.ts";
@@ -20,7 +19,8 @@ export async function copyToHost(job: Job, release: string): Promise<void> {
   const copy = async () => {
     const { connection } = await session.line({ signal });
     const { restricted } = session;
-    await sendClosure(job, connection, release, { restricted, substitute, signatures }).catch((error: unknown) => {
+    await using tunnel = await session.store.open(connection, { root: !restricted, signal });
+    await sendClosure(job, tunnel, release, { substitute, signatures }).catch((error: unknown) => {
       throw restricted && error instanceof CopyError ? asDeployUser(error) : error;
     });
   };
@@ -28,8 +28,6 @@ export async function copyToHost(job: Job, release: string): Promise<void> {
 }
 
 interface Sending {
-  /** The login is one that cannot become root. */
-  readonly restricted: boolean;
   readonly substitute?: boolean;
   /** Brings signatures for what is there already, too. */
   readonly signatures: boolean;
@@ -41,11 +39,10 @@ interface Sending {
  */
 export async function sendClosure(
   job: Job,
-  connection: Connection,
+  tunnel: StoreTunnel,
   release: string,
-  { restricted, substitute = false, signatures }: Sending,
+  { substitute = false, signatures }: Sending,
 ): Promise<void> {
-  await using tunnel = await openStoreTunnel(connection, { root: !restricted });
   let missing: number | null = null;
   const tell = () => {
     const done = tunnel.bytes().sent;

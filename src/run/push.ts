@@ -4,6 +4,7 @@ import { type CacheInfo, CacheKeeper } from "../activator/cache-keeper.ts";
 import { CopyError, RefusedError } from "../errors.ts";
 import type { Connect, Connection, Target } from "../host/connection.ts";
 import { Elevator } from "../host/elevation/elevation.ts";
+import { HostStore } from "../host/host-store.ts";
 import type { Secrets } from "../host/secrets.ts";
 import { areSigned, sign } from "../nix/sign.ts";
 import { again } from "./again.ts";
@@ -37,6 +38,7 @@ export class CacheHost implements AsyncDisposable {
   readonly #request: PushRequest;
   readonly #connect: Connect;
   readonly #elevator: Elevator;
+  readonly #store = new HostStore();
   /** Most of what nodes need is the same: the second copy finds there what the first has brought. */
   readonly #turn = pLimit(1);
   readonly #open = new Set<Connection>();
@@ -83,8 +85,10 @@ export class CacheHost implements AsyncDisposable {
     const { connection, keeper, info } = await this.#reach(job.interruption);
     await this.#warnOfSignatures(job, release, info);
     const signatures = signKey !== undefined;
-    const sending = { restricted: keeper.restricted, signatures };
-    await sendClosure(job, connection, release, sending);
+    {
+      await using tunnel = await this.#store.open(connection, { root: !keeper.restricted, signal: job.interruption });
+      await sendClosure(job, tunnel, release, { signatures });
+    }
     const { kept, dropped } = await keeper.keep(fleet, job.node.name, keep, release);
     job.stages.say(`kept as the newest of ${kept} on ${this.name}${dropped > 0 ? `; ${dropped} let go of` : ""}`);
   }

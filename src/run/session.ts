@@ -5,6 +5,7 @@ import { BungeeError, ConnectionLostError } from "../errors.ts";
 import type { Node } from "../fleet/node.ts";
 import type { Connect, Connection } from "../host/connection.ts";
 import { Elevator } from "../host/elevation/elevation.ts";
+import { HostStore } from "../host/host-store.ts";
 import type { Secrets } from "../host/secrets.ts";
 import { Patience } from "./patience.ts";
 
@@ -28,6 +29,7 @@ const INSIST_MS = { first: 100, longest: 2000 };
 export class Session {
   readonly node: Node;
   readonly patience = new Patience();
+  readonly store = new HostStore();
   readonly #connect: Connect;
   readonly #secrets: Secrets | undefined;
   readonly #elevator: Elevator;

@@ -63,7 +63,7 @@ function deploys(release: Release): void {
 
   it("goes on after a copy that was cut: no later one waits for it", { timeout: 240_000 }, async () => {
     const path = await ours.make("web2", unsigned("cut", { payloadKiB: 8192 }));
-    await web2.limit({ mbit: 20 });
+    await web2.limit({ mbit: 4 });
     const running = ours.scene.start("deploy", "web2", "--action", "stage", "--report", "json");
     while (!/"stage":"copy","done":\d{6}/.test(running.stdout) && running.alive) await pause(20);
     await web2.cut("refuse");

@@ -112,7 +112,7 @@ function pushes(release: Release): void {
   it("tries again when the connection is cut, and has no root before all is there", { timeout: STUCK_MS }, async () => {
     const before = await rootsOf("web1");
     const next = await make("4", { web1: { version: "4", payloadKiB: 8192 } });
-    await cache.limit({ mbit: 20 });
+    await cache.limit({ mbit: 4 });
     const running = start("web1", ...SIGNED);
     while (!/"stage":"copy","done":\d{6}/.test(running.stdout) && running.alive) await pause(20);
     await cache.cut("refuse");
