@@ -40,6 +40,8 @@ export class SharedConnection implements Connection {
   readonly #lost = new AbortController();
   readonly #slots = new Slots(MAX_SESSIONS);
   #open = 0;
+  /** Since when the host refuses the only channel there is; undefined since it took one. */
+  #refusedSince: number | undefined;
   #ended: Promise<void> | undefined;
 
   constructor(node: string, wire: Wire) {
@@ -62,18 +64,22 @@ export class SharedConnection implements Connection {
   /** `stdin` of the command is left to the caller. Take both outputs, or close: they share what the host may send. */
   async open(command: Command): Promise<Channel> {
     const line = quote(command.argv);
-    const start = performance.now();
     for (let wait = 20; ; wait = Math.min(wait * 2, 500)) {
       this.lost.throwIfAborted();
       const release = await this.#untilLost(this.#slots.take());
       try {
-        return await this.#exec(line, release);
+        const channel = await this.#exec(line, release);
+        this.#refusedSince = undefined;
+        return channel;
       } catch (error) {
         if (this.lost.aborted) throw this.lost.reason;
         if (!(error instanceof ChannelRefused)) throw this.#noExec(error as Error);
         // Those that were not refused are what the host allows.
         this.#slots.lower(this.#open);
-        if (this.#open === 0 && performance.now() - start > REFUSED_MS) throw this.#noSession(error);
+        if (this.#open === 0) {
+          this.#refusedSince ??= performance.now();
+          if (performance.now() - this.#refusedSince > REFUSED_MS) throw this.#noSession(error);
+        }
         await this.#untilLost(pause(wait));
       }
     }
