@@ -1,5 +1,6 @@
 /** A real sshd of the test's own, on a high port of the loopback, with keys and an ssh_config that nobody else has. */
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
+import { once } from "node:events";
 import { accessSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer, type Server } from "node:net";
 import { tmpdir, userInfo } from "node:os";
@@ -170,11 +171,21 @@ export class TestSshd implements Disposable {
   }
 }
 
+let portsTried = 0;
+/** Below those that the kernel gives out: nobody is given it before it is used. */
 export async function freePort(): Promise<number> {
-  const server = await listenOn(createServer());
-  const { port } = server.address() as { port: number };
-  await new Promise((resolve) => server.close(resolve));
-  return port;
+  while (true) {
+    const port = 10_000 + ((process.pid * 64 + portsTried++) % 20_000);
+    const server = createServer().listen(port, "127.0.0.1");
+    try {
+      await once(server, "listening");
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === "EADDRINUSE") continue;
+      throw error;
+    }
+    await new Promise((resolve) => server.close(resolve));
+    return port;
+  }
 }
 
 export function listenOn(server: Server): Promise<Server> {
