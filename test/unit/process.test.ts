@@ -80,7 +80,7 @@ test("no child outlives a bungee that leaves at once", async () => {
 test("a child has a moment to end what it has started itself, and no more than that", async () => {
   const module = join(import.meta.dirname, "..", "..", "src", "process.ts");
   // As a builder of nix: in a session of its own, which no signal to the group reaches. The other one does not care.
-  const careful = "setsid sleep 1000 & echo $!; trap 'sleep 0.2; kill $!; exit' TERM; wait";
+  const careful = "trap 'sleep 0.05; kill $!; exit' TERM; setsid sleep 1000 & echo $!; wait";
   const stubborn = "trap '' TERM; sleep 1000 & echo $!; wait";
   const script = `
     const { runLocal } = await import(${JSON.stringify(module)});
