@@ -56,7 +56,7 @@ describe("EvaluationPool", () => {
     const pool = new EvaluationPool({ cores: 8, freeMemory: () => 300 * 1024 ** 2 });
     const hungry = new EvaluationPool({ cores: 3, freeMemory: () => 300 * 1024 ** 2 });
     const eat = (megabytes: number) => async (watch: (pid: number) => void) => {
-      const code = `globalThis.food = Buffer.alloc(${megabytes} * 1024 ** 2, 1); setTimeout(() => {}, 400)`;
+      const code = `globalThis.food = Buffer.alloc(${megabytes} * 1024 ** 2, 1); setTimeout(() => {}, 1500)`;
       const child = spawn(process.execPath, ["-e", code]);
       watch(child.pid!);
       await once(child, "exit");

@@ -237,7 +237,7 @@ for (const ssh of TRANSPORTS) {
       const child = spawn(process.execPath, ["--input-type=module", "-e", script], {
         env: { ...process.env, BUNGEE_SSH_CONFIG: sshd.path("config") },
         stdio: ["ignore", "inherit", "inherit"],
-        timeout: 10_000,
+        timeout: 60_000,
       });
       const code = await new Promise((resolve) => child.once("exit", resolve));
       assert.equal(code, 0);

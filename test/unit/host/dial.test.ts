@@ -86,7 +86,7 @@ for (const ssh of TRANSPORTS) {
         const server = await listenOn(createServer((socket) => sockets.add(socket)));
         const { port } = server.address() as { port: number };
         const start = performance.now();
-        const error = await failure(sshd, sshd.hostConfig("web", `Port ${port}`), {}, { timeoutMs: 400 });
+        const error = await failure(sshd, sshd.hostConfig("web", `Port ${port}`), {}, { timeoutMs: 3000 });
         assert.ok(error instanceof UnreachableError);
         assert.match(error.message, /it takes the connection, but sshd says nothing/);
         assert.ok(error.answered, "with more time it may");

@@ -75,11 +75,11 @@ describe("a key with a passphrase", { skip: noSshd }, () => {
   it("may take a person longer than the host may take to answer", async () => {
     const key = onlyKey("slow");
     const prompt = async () => {
-      await new Promise((resolve) => setTimeout(resolve, 3000));
+      await new Promise((resolve) => setTimeout(resolve, 7000));
       return Buffer.from("pass phrase");
     };
     using secrets = new Secrets({ prompt });
-    assert.match(await visit(sshd, config(key), { ssh: "ssh2" }, { secrets, timeoutMs: 2000 }), /^web/);
+    assert.match(await visit(sshd, config(key), { ssh: "ssh2" }, { secrets, timeoutMs: 6000 }), /^web/);
   });
 
   it("is asked for again when it is wrong, and then is one clear error", async () => {

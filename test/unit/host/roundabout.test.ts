@@ -69,7 +69,7 @@ for (const ssh of TRANSPORTS) {
         sshd,
         `${jump.hostConfig("jump")}\n${sshd.hostConfig("web", "ProxyJump jump", `Port ${silent.port}`)}`,
         {},
-        { timeoutMs: 2000 },
+        { timeoutMs: 8000 },
       );
       assert.ok(performance.now() - start < 20_000);
       assert.ok(error instanceof UnreachableError && !error.answered, error.message);

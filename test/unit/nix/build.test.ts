@@ -241,7 +241,7 @@ describe("with a real store", { skip: withoutNix }, () => {
       assert.deepEqual(await missingPaths([request.outPath], { store }), []);
       assert.deepEqual(await missingPaths([request.outPath]), [request.outPath], "not built here");
     } finally {
-      daemon.stop();
+      await daemon.stop();
     }
   });
 });
@@ -268,7 +268,7 @@ class Daemon {
       { argv: ["unshare", "--mount", "--propagation", "unchanged", "sh", "-c", script] },
       { signal: end.signal, env: { NIX_DAEMON_SOCKET_PATH: socket } },
     ).catch(() => {});
-    for (let tries = 0; !existsSync(socket) && tries < 200; tries++) await new Promise((next) => setTimeout(next, 20));
+    for (let tries = 0; !existsSync(socket) && tries < 3000; tries++) await new Promise((next) => setTimeout(next, 20));
     return new Daemon(`unix://${socket}`, end, ended);
   }
 

@@ -36,7 +36,7 @@ await Promise.all(
     emit({ type: "stage-started", node, stage: "activate" });
     for (let line = 1; line <= 100; line++)
       emit({ type: "log", node, source: "activation", line: `line ${line}\u001b[2J` });
-    await pause(1500);
+    await pause(4000);
     if (words.includes("leave")) {
       process.stderr.write("left at once\n");
       process.exit(130);

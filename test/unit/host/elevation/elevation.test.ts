@@ -30,7 +30,7 @@ describe("elevation by sudo", { skip: noSshd || noUsers }, () => {
     const questions: string[] = [];
     const prompt = async (question: string) => {
       questions.push(question);
-      await new Promise((resolve) => setTimeout(resolve, user === "hasty" ? 3000 : 5));
+      await new Promise((resolve) => setTimeout(resolve, user === "hasty" ? 6000 : 5));
       return Buffer.from(answers.shift() ?? assert.fail(`nobody expected: ${question}`));
     };
     using secrets = new Secrets(answers.length === 0 ? {} : { prompt });

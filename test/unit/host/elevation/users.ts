@@ -28,7 +28,7 @@ const SUDOERS = {
   once: "Defaults:once passwd_tries=1\nonce ALL=(ALL) ALL",
   terminal: "Defaults:terminal requiretty\nterminal ALL=(ALL) ALL",
   target: "Defaults:target targetpw\ntarget ALL=(ALL) ALL",
-  hasty: "Defaults:hasty passwd_timeout=0.02\nhasty ALL=(ALL) ALL",
+  hasty: "Defaults:hasty passwd_timeout=0.05\nhasty ALL=(ALL) ALL",
 } as const;
 export type User = keyof typeof SUDOERS;
 
