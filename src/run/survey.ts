@@ -1,5 +1,6 @@
 /** Finds out about each node what the plan needs: what it should run (nix) and what it does run (the host), both at once. */
 import { existsSync } from "node:fs";
+import pLimit from "p-limit";
 import type { Facts } from "../activator/protocol.ts";
 import { describeError, RefusedError } from "../errors.ts";
 import type { Evaluated } from "../fleet/node.ts";
@@ -10,14 +11,18 @@ import type { Survey } from "./plan.ts";
 import { profileOf, systemIn } from "./release.ts";
 import { Stages } from "./stages.ts";
 
+/** Each login has ten seconds, and hundreds at once would use them up on this machine. */
+const LOGINS_AT_ONCE = 32;
+
 export class Surveyor {
+  readonly #turn = pLimit(LOGINS_AT_ONCE);
   readonly #evaluations = new Map<Job, Promise<Evaluated>>();
   readonly #facts = new Map<Job, Promise<Facts | null>>();
   readonly #surveys = new Map<Job, Promise<Survey>>();
 
   constructor(jobs: readonly Job[]) {
     for (const job of jobs) {
-      this.#facts.set(job, job.request.action === "build" ? Promise.resolve(null) : ask(job));
+      this.#facts.set(job, job.request.action === "build" ? Promise.resolve(null) : this.#turn(ask, job));
       this.#evaluations.set(job, evaluate(job));
       this.#surveys.set(job, this.#make(job));
     }

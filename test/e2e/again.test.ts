@@ -6,7 +6,7 @@ import { assertUnchanged, finish, Scene, skip, untilState } from "./scene.ts";
 test("P1: the same closure again after an unconfirmed run is confirmed by itself alone", { skip }, async () => {
   await using scene = await Scene.open({ hosts: ["web1"] });
   const host = scene.host("web1");
-  await scene.write({ web1: { version: "2" } });
+  await scene.write({ web1: { version: "2", activationSeconds: 3 } });
   // Nobody can confirm: the link is down from the end of the activation until the host is back.
   const first = scene.start("deploy", "web1", "--report", "json");
   await untilState(host, "activating");

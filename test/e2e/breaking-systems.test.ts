@@ -1,5 +1,6 @@
 /** 2. Systems that break their host, all deployed at once with `switch`: each host is back where it was, and the others are done. */
 import assert from "node:assert/strict";
+import { appendFileSync } from "node:fs";
 import { after, before, describe, test } from "node:test";
 import type { State } from "../lab/state.ts";
 import type { Behaviour, SystemSpec } from "../systems/fleet.ts";
@@ -39,7 +40,10 @@ const CASES: Readonly<Record<string, Case>> = {
   "refuses sudo": back("refuses-sudo", "unconfirmed", { bungee: { user: "deploy", identityFile: "~/.ssh/deploy" } }),
   "hangs in activation": back("hangs", "activation-timeout", { bungee: { activation: { timeout: 8 } } }),
   "hangs in a unit": back("hangs-in-unit", "activation-timeout", { bungee: { activation: { timeout: 8 } } }),
-  "takes longer than the confirmation timeout, and is fine": confirmed("slow", { arguments: { seconds: 14 } }),
+  "takes longer than the confirmation timeout, and is fine": confirmed("slow", {
+    arguments: { seconds: 14 },
+    bungee: { confirmation: { timeout: 12 } },
+  }),
   "exits 1 before activation": back("exits-before", "activation-failed"),
   "exits 1 in the middle": back("exits-midway", "activation-failed"),
   "exits 1 after activation": back("exits-after", "activation-failed"),
@@ -79,6 +83,8 @@ describe("systems that break their host", { skip }, () => {
       Object.fromEntries(Object.entries(CASES).map(([title, which]) => [nameOf(title), spec(title, which)])),
     );
     await scene.deployer.output(["sh", "-c", 'printf "%s\\n" "$@" >>~/.ssh/known_hosts', "sh", ...listedAddresses()]);
+    // All are asked at once, on the machine that they all run on.
+    appendFileSync(scene.deployer.path("/root/.ssh/config"), "  ConnectTimeout 60\n");
     deployment = await scene.deploy("--all", "--parallel", "12");
   });
   after(() => scene?.[Symbol.asyncDispose]());
@@ -97,7 +103,7 @@ describe("systems that break their host", { skip }, () => {
         "systemctl list-units --plain --no-legend --state=active,failed network-lab.service app.service ssh.service nix-daemon.socket | awk '{ print $1, $3, $4 }' && cat /run/app/version",
       );
 
-  function spec(title: string, { behaviour, arguments: given, moves, bungee }: Case): SystemSpec {
+  function spec(title: string, { behaviour, kind, arguments: given, moves, bungee }: Case): SystemSpec {
     const { address } = scene.host(nameOf(title));
     const other = moves && neighbour(address, moves.last);
     return {
@@ -106,7 +112,7 @@ describe("systems that break their host", { skip }, () => {
       arguments: other ? { address: other } : (given ?? {}),
       bungee: {
         activation: { timeout: 60 },
-        confirmation: { timeout: 12 },
+        confirmation: { timeout: kind === "confirmed" ? 60 : 12 },
         ...(moves?.listed ? { addresses: [nameOf(title), other] } : {}),
         ...bungee,
       },

@@ -5,6 +5,8 @@ import { setTimeout as pause } from "node:timers/promises";
 import type { SystemSpec } from "../systems/fleet.ts";
 import { Scene, skip, untilQuiet, untilState } from "./scene.ts";
 
+/** Seven deployments at once may keep a machine busy. */
+const PATIENT = { bungee: { confirmation: { timeout: 60 } } };
 const slowBootStep = { standin: { faults: { "boot-loader": "sleep 3" } } };
 
 /** At which state the deployer dies, on what system, and where the host must end. */
@@ -17,8 +19,8 @@ const MOMENTS: readonly { state: string; spec: SystemSpec; ends: "rolled-back" |
     spec: { behaviour: "interrupts-network", arguments: { seconds: 3 } },
     ends: "rolled-back",
   },
-  { state: "confirmed", spec: { config: slowBootStep }, ends: "committed" },
-  { state: "committing", spec: { config: slowBootStep }, ends: "committed" },
+  { state: "confirmed", spec: { config: slowBootStep, ...PATIENT }, ends: "committed" },
+  { state: "committing", spec: { config: slowBootStep, ...PATIENT }, ends: "committed" },
   { state: "rolling-back", spec: { behaviour: "exits-after" }, ends: "rolled-back" },
 ];
 
@@ -36,7 +38,7 @@ describe("P2: the deployer is killed", { skip }, () => {
           // Some states are too short to be caught in; then it dies in the next one.
           if (state === "copying")
             await host.output(
-              "for i in $(seq 1 600); do ls /nix/store | grep -q 'payload.*lock' && exit 0; sleep 0.02; done; exit 1",
+              "for i in $(seq 1 3000); do ls /nix/store | grep -q 'payload.*lock' && exit 0; sleep 0.02; done; exit 1",
             );
           else if (state === "beginning") await untilState(host, "beginning", "activating");
           else if (state === "confirmed") await untilState(host, "confirmed", "committing");
@@ -65,7 +67,7 @@ describe("P2: the deployer is killed", { skip }, () => {
               [ends],
             );
           }
-          const again = await flakeOfItsOwn(scene, host.name, { version: "3" });
+          const again = await flakeOfItsOwn(scene, host.name, { version: "3", ...PATIENT });
           const next = scene.start("deploy", host.name, "--flake", again, "--report", "lines");
           next.child.stdin?.end();
           const { code, stdout } = await next.result;

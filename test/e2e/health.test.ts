@@ -1,5 +1,6 @@
 /** Health checks decide the confirmation: whoever is not well goes back, with the reason, and nothing of the checks stays on the host. */
 import assert from "node:assert/strict";
+import { appendFileSync } from "node:fs";
 import { after, before, describe, test } from "node:test";
 import type { Release } from "../lab/rootfs.ts";
 import type { State } from "../lab/state.ts";
@@ -47,7 +48,12 @@ function service(script: string, more: object = {}): SystemSpec {
   return { config: { systemd: { services: { strange: { wantedBy: ["multi-user.target"], script, ...more } } } } };
 }
 
-const confirmed = (checks: Checks, more: Partial<Case> = {}): Case => ({ checks, kind: "confirmed", ...more });
+const confirmed = (checks: Checks, more: Partial<Case> = {}): Case => ({
+  checks,
+  kind: "confirmed",
+  timeout: 60,
+  ...more,
+});
 const unhealthy = (checks: Checks, says: RegExp, more: Partial<Case> = {}): Case => ({
   checks,
   kind: "rolled-back",
@@ -73,9 +79,9 @@ const cases = (name: (title: string) => string): Readonly<Record<string, Case>> 
     },
     { spec: web("and so\nall is well\n"), releases: both },
   ),
-  "needs four seconds to become well": confirmed(
+  "needs fifteen seconds to become well": confirmed(
     { slow: { http: { url: "http://localhost:8080/", from: "host" } } },
-    { spec: web("", { delay: 4 }), timeout: 60 },
+    { spec: web("", { delay: 15 }), timeout: 60 },
   ),
   "has its command in the release, which counts": confirmed(
     { "in-release": { command: "exit 1" } },
@@ -98,10 +104,10 @@ const cases = (name: (title: string) => string): Readonly<Record<string, Case>> 
     /health check web fails: there is no unit nginx\.service on the host \(tried \d+ times\)/,
   ),
   "has a unit that dies later": unhealthy(
-    { web: { unit: { name: "short-lived.service", for: 4 } } },
+    { web: { unit: { name: "short-lived.service", for: 8 } } },
     /short-lived\.service is failed/,
     {
-      spec: { behaviour: "unit-dies-later", arguments: { seconds: 2 } },
+      spec: { behaviour: "unit-dies-later", arguments: { seconds: 5 } },
       releases: both,
     },
   ),
@@ -169,6 +175,7 @@ const cases = (name: (title: string) => string): Readonly<Record<string, Case>> 
   "leaves a unit failed": { kind: "rolled-back", why: "failed-units", spec: { behaviour: "leaves-unit-failed" } },
   "may leave a unit failed": {
     kind: "confirmed",
+    timeout: 60,
     allowFailedUnits: true,
     spec: { behaviour: "leaves-unit-failed" },
     releases: both,
@@ -195,6 +202,8 @@ for (const release of both) {
       scene = await Scene.open({ hosts: [...names.values()], hostRelease: release });
       for (const host of scene.hosts.values()) earlier.set(host.name, await host.triple());
       await scene.write(Object.fromEntries([...names].map(([title, name]) => [name, specOf(mine[title]!)])));
+      // All are asked at once, on the machine that they all run on.
+      appendFileSync(scene.deployer.path("/root/.ssh/config"), "  ConnectTimeout 60\n");
       deployment = await scene.deploy("--all", "--parallel", "8");
     });
     after(() => scene?.[Symbol.asyncDispose]());
@@ -251,7 +260,7 @@ for (const release of both) {
     }
 
     test("each change of a check is one line", () => {
-      if (release === "bookworm") assert.deepEqual(changes("needs four seconds to become well"), ["not", "well"]);
+      if (release === "bookworm") assert.deepEqual(changes("needs fifteen seconds to become well"), ["not", "well"]);
       assert.deepEqual([...new Set(changes("is well in every way"))], ["well"]);
       assert.equal(changes("is well in every way").length, 8);
     });

@@ -150,7 +150,7 @@ export function assertUnchanged(before: string, after: string): void {
 export async function untilState(host: Host, ...states: string[]): Promise<void> {
   const wanted = states.map((state) => `/var/lib/bungee/current/state/${state}`).join(" ");
   await host.output(
-    `for i in $(seq 1 600); do for f in ${wanted}; do [ ! -e $f ] || exit 0; done; sleep 0.05; done; exit 1`,
+    `for i in $(seq 1 3600); do for f in ${wanted}; do [ ! -e $f ] || exit 0; done; sleep 0.05; done; exit 1`,
   );
 }
 

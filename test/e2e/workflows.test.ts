@@ -9,7 +9,7 @@ import { ActionsRunner, type Ended, type Trigger, type Uses } from "./runner/act
 import { type Project, type Push, readPipeline, runPipeline } from "./runner/gitlab.ts";
 import type { Machine } from "./runner/machine.ts";
 import { readWorkflow } from "./runner/workflow.ts";
-import { assertUnchanged, skip } from "./scene.ts";
+import { assertUnchanged, skip, untilQuiet } from "./scene.ts";
 
 /** What each action does on a runner, here: the repository comes from this machine, and nix is there. */
 const checkout: Uses = (machine, { commit }, { path }) => machine.checkOut(path, commit);
@@ -37,7 +37,15 @@ describe("the workflows of the template", { skip, concurrency: 1 }, () => {
   const running = async () => Promise.all(HOSTS.map(async (name) => (await ours.scene.host(name).triple()).running));
 
   async function touchesNothing(work: () => Promise<void>): Promise<void> {
-    const look = () => Promise.all(HOSTS.map((name) => ours.scene.host(name).snapshot()));
+    const look = () =>
+      Promise.all(
+        HOSTS.map(async (name) => {
+          const host = ours.scene.host(name);
+          // What the deployment before has left may take a moment to go.
+          await untilQuiet(host);
+          return await host.snapshot();
+        }),
+      );
     const before = await look();
     await work();
     const after = await look();

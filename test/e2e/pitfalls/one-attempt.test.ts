@@ -97,8 +97,9 @@ const endsSessions: NonNullable<SystemSpec["config"]> = {
       "ends-sessions": {
         wantedBy: ["multi-user.target"],
         script: `
+          sessions=$(grep -lx sshd-session /proc/[0-9]*/comm | cut -d / -f 3)
           sleep 3
-          grep -lx sshd-session /proc/[0-9]*/comm | while IFS=/ read -r _ _ pid _; do kill $pid; done
+          kill $sessions || :
           exec sleep infinity`,
         postStop: "sleep 12",
       },

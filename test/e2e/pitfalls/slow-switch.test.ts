@@ -9,7 +9,7 @@ describe("P13: a slow switch is waited for, and takes no other host down", { ski
 
   before(async () => {
     scene = await Scene.open({ hosts: ["db", "web1", "web2", "web3"] });
-    const confirmation = { timeout: 6 };
+    const confirmation = { timeout: 10 };
     await scene.write({
       // As one that migrates a database: longer than both timeouts of its neighbours together.
       db: { version: "2", behaviour: "slow", arguments: { seconds: 16 }, bungee: { confirmation } },

@@ -21,6 +21,8 @@ describe("P8: a confirmation proves that the host is well", { skip }, () => {
         behaviour: "interrupts-network",
         arguments: { seconds: 3 },
         config: { systemd: { services: { "short-lived": diesSoon } } },
+        // As long as it takes to be seen once more after that.
+        bungee: { confirmation: { timeout: 15 } },
       },
       // The switch says that it went well, and something has put the old system back.
       web3: {

@@ -42,7 +42,7 @@ export const sessions: Readonly<Record<string, Attempt>> = {
   "a connection through the host": async (thief) => {
     // Root may: the attempt is one that succeeds where it is not refused.
     const argv = thief.sshArgv(["-W", "localhost:22"], undefined, "root");
-    assert.match((await thief.local(["timeout", "3", ...argv])).stdout, /^SSH-2\.0/);
+    assert.match((await thief.local(["timeout", "30", ...argv])).stdout, /^SSH-2\.0/);
     failed(await thief.ssh(["-W", "localhost:22"]));
   },
   "a port of the host, brought here (-L)": async (thief) => {
@@ -74,12 +74,13 @@ export const sessions: Readonly<Record<string, Attempt>> = {
     assert.match(stderr, /remote port forwarding failed/);
   },
   "an agent of the thief's on the host": async (thief) => {
-    const agent = async (user: string, command: string) => {
-      const argv = thief.sshArgv(["-A"], command, user);
-      return await thief.while(["ssh-agent", ...argv], () => thief.host.output("ls -d /tmp/ssh-*/agent.* || :"));
+    const agent = async (user: string, command: string, looks: number, settle?: number) => {
+      const argv = ["ssh-agent", ...thief.sshArgv(["-A"], command, user)];
+      const look = `for i in $(seq 1 ${looks}); do ls -d /tmp/ssh-*/agent.* 2>/dev/null && exit; sleep 0.1; done`;
+      return await thief.while(argv, () => thief.host.output(look), settle);
     };
-    assert.match(await agent("root", "sleep 20"), /agent/);
-    assert.equal(await agent(USER, "nix-daemon --stdio"), "");
+    assert.match(await agent("root", "sleep 20", 150, 0), /agent/);
+    assert.equal(await agent(USER, "nix-daemon --stdio", 1), "");
   },
   windows: async (thief) => {
     const { stderr } = await thief.local(["env", "DISPLAY=:9", ...thief.sshArgv(["-Y", "-v"], "id")]);
@@ -119,9 +120,14 @@ export const sessions: Readonly<Record<string, Attempt>> = {
   },
   "the environment of what does run": async (thief) => {
     const argv = thief.sshArgv(["-o", "SetEnv=NIX_REMOTE=local"], "nix-daemon --stdio");
-    const environment = await thief.while(argv, () =>
-      thief.host.output(`tr '\\0' '\\n' </proc/$(pgrep -u ${USER} -f -- 'nix-daemon --stdio' | head -n 1)/environ`),
-    );
+    const look = `
+      for i in $(seq 1 200); do
+        pid=$(pgrep -u ${USER} -x nix-daemon | head -n 1)
+        [ -z "$pid" ] || break
+        sleep 0.1
+      done
+      tr '\\0' '\\n' </proc/$pid/environ`;
+    const environment = await thief.while(argv, () => thief.host.output(look), 0);
     assert.match(environment, /^PATH=[^\n]*$/);
   },
 };
