@@ -42,10 +42,14 @@ describe("the activator", { skip, concurrency: true }, () => {
       });
 
       test("a confirmation is taken only in its time, only with its token, and counts once", async () => {
-        const slow = await scene.deliver("web1", { version: "3", behaviour: "slow", arguments: { seconds: 1 } });
+        // Until the test lets it go on.
+        const preSwitchChecks = { wait: "while [ -e /run/wait ]; do sleep 0.1; done" };
+        const waits = await scene.deliver("web1", { version: "3", config: { system: { preSwitchChecks } } });
         const before = await host.triple();
-        const status = await activator.begin(request(slow, { action: "test", confirmationTimeout: 10 }));
+        await host.output(": >/run/wait");
+        const status = await activator.begin(request(waits, { action: "test", confirmationTimeout: 30 }));
         await assert.rejects(activator.confirm(status.run, TOKEN), refused("not-yet"));
+        await host.output("rm /run/wait");
         await follow(status, "awaiting-confirmation");
         await assert.rejects(activator.confirm(status.run, "0".repeat(32)), refused("token"));
         await assert.rejects(activator.confirm("run-of-nobody", TOKEN), refused("no-such-run"));
@@ -53,19 +57,20 @@ describe("the activator", { skip, concurrency: true }, () => {
         assert.equal((await follow(status)).state, "committed");
         await activator.confirm(status.run, TOKEN);
         const now = await host.triple();
-        assert.deepEqual(now, { ...before, running: slow }, "test touches neither profile nor boot default");
+        assert.deepEqual(now, { ...before, running: waits }, "test touches neither profile nor boot default");
         await nothingLeft();
         const late = await snapsBack(request(fine));
         await assert.rejects(activator.confirm(late.run, TOKEN), refused("too-late"));
       });
 
       test("a second run is refused while one holds the host, and told who does", async () => {
-        const status = await activator.begin(request(fine));
+        const status = await activator.begin(request(fine, { confirmationTimeout: 60 }));
         await assert.rejects(
           activator.begin(request(fine)),
           (error) =>
             error instanceof LockedError && /tester holds/.test(error.message) && error.message.includes(status.run),
         );
+        await activator.abort(status.run, TOKEN);
         await follow(status);
         await nothingLeft();
       });
@@ -77,7 +82,9 @@ describe("the activator", { skip, concurrency: true }, () => {
             behaviour: "slow",
             arguments: { seconds: 2 },
           });
-          const ended = await snapsBack(request(slow), async ({ run }) => {
+          // A kill that comes late still hits this state.
+          const more = state === "awaiting-confirmation" ? { confirmationTimeout: 60 } : {};
+          const ended = await snapsBack(request(slow, more), async ({ run }) => {
             await untilState(host, state);
             await host.output(`systemctl kill --signal=KILL --kill-whom=all bungee-run-${run}.service`);
           });

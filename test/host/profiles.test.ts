@@ -96,7 +96,9 @@ describe("a profile besides the system", { skip, concurrency: true }, () => {
           "anew",
           "for i in 1 2 3 4 5 6 7 8; do systemctl daemon-reexec; sleep 0.2; done",
         );
-        const { run } = await runs.activator.begin(profiles.request(BLOG, anew, { confirmationTimeout: 60 }));
+        const { run } = await runs.activator.begin(
+          profiles.request(BLOG, anew, { activationTimeout: 60, confirmationTimeout: 60 }),
+        );
         await untilState(runs.host, "activating");
         await runs.host.output(`cd /var/lib/bungee/runs/${run}
           while [ -e state/activating ]; do sh ./activator status ${run} >/dev/null; done`);
@@ -127,7 +129,9 @@ describe("a profile besides the system", { skip, concurrency: true }, () => {
           const back = await profiles.deliver("back", "sleep 2");
           await profiles.commit(BLOG, back);
           await profiles.activated();
-          const ended = await runs.snapsBack(profiles.request(BLOG, slow), async ({ run }) => {
+          // A kill that comes late still hits this state.
+          const more = state === "awaiting-confirmation" ? { confirmationTimeout: 60 } : {};
+          const ended = await runs.snapsBack(profiles.request(BLOG, slow, more), async ({ run }) => {
             await untilState(runs.host, state);
             await runs.host.output(`systemctl kill --signal=KILL --kill-whom=all bungee-run-${run}.service`);
           });
