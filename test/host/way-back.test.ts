@@ -15,7 +15,7 @@ describe("a recorded system that cannot be activated again", { skip, concurrency
 
       before(async () => {
         runs = await Runs.open(release);
-        // Refuses to be switched to as soon as the test says so; a boot does not ask it.
+        // Refuses to be switched to as soon as the test says so; neither the way to `fine` nor a boot asks it.
         const preSwitchChecks = { stubborn: "[ ! -e /run/stubborn ]" };
         const stubborn = await runs.scene.deliver("web1", { version: "s", config: { system: { preSwitchChecks } } });
         await runs.commit(runs.request(stubborn, { confirmationTimeout: 30 }));
@@ -27,9 +27,8 @@ describe("a recorded system that cannot be activated again", { skip, concurrency
         const { host, activator } = runs;
         const before = await host.triple();
         const boots = host.boots;
-        const { run } = await activator.begin(runs.request(fine));
-        await untilState(host, "awaiting-confirmation");
         await host.output(": >/run/stubborn");
+        const { run } = await activator.begin(runs.request(fine));
         while (host.boots === boots) await pause(50);
         await host.waitSsh();
         assert.deepEqual(await host.triple(), { ...before, booted: before.running });
@@ -41,9 +40,8 @@ describe("a recorded system that cannot be activated again", { skip, concurrency
       test("stays out of reach on a host that may not be rebooted, which is said", async () => {
         const { host, activator } = runs;
         const [before, boots] = [await host.triple(), host.boots];
-        const begun = await activator.begin(runs.request(fine, { mayReboot: false }));
-        await untilState(host, "awaiting-confirmation");
         await host.output(": >/run/stubborn");
+        const begun = await activator.begin(runs.request(fine, { mayReboot: false }));
         const ended = await runs.follow(begun);
         assert.deepEqual([ended.state, ended.why], ["rollback-failed", "unconfirmed"]);
         assert.match(ended.message ?? "", /needs a reboot, which this host is not allowed/);
