@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { RefusedError } from "../../src/errors.ts";
-import { skip } from "../e2e/scene.ts";
+import { skip, untilQuiet } from "../e2e/scene.ts";
 import { Runs } from "./runs.ts";
 
 test("half a run is no run: nobody waits for it, and the next run sweeps it", { skip }, async () => {
@@ -34,6 +34,8 @@ test("on a full disk the history still gets its line, whole", { skip }, async ()
   await host.fillDisk(0);
   const ended = await runs.follow(status);
   await host.freeDisk();
+  // The line comes after the final state.
+  await untilQuiet(host);
   assert.ok(["rolled-back", "rollback-failed"].includes(ended.state), ended.state);
   const lines = (await host.output("cat /var/lib/bungee/history")).split("\n").map((line) => JSON.parse(line));
   assert.deepEqual(
