@@ -47,7 +47,7 @@ export const listState = `
 cd /
 find boot etc nix/var/nix/profiles nix/var/nix/gcroots var/lib/bungee run/current-system run/booted-system \\
   \\( -name per-user -o -path nix/var/nix/gcroots/auto -o -path etc/.pwd.lock \\) -prune -o -printf '%p %y %m %u:%g %l\\n' 2>/dev/null | LC_ALL=C sort
-find run/systemd/transient -mindepth 1 2>/dev/null | LC_ALL=C sort
+find run/systemd/transient -mindepth 1 ! -name 'session-*.scope' 2>/dev/null | LC_ALL=C sort
 find boot etc var/lib/bungee -type f -exec sha256sum {} + 2>/dev/null | LC_ALL=C sort -k 2
 find nix/store -mindepth 1 -maxdepth 1 ! -name .links ! -name '*.lock' | LC_ALL=C sort
 systemctl list-units --plain --no-legend --full --type=service,socket,target,timer,mount,path |
