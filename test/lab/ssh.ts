@@ -40,6 +40,8 @@ export function greets(address: string): Promise<boolean> {
       resolve(yes);
     };
     socket.setTimeout(250, () => answer(false));
+    // A busy host is slow to say hello, and who leaves before it does has sshd start for nothing, again and again.
+    socket.once("connect", () => socket.setTimeout(5000));
     socket.once("error", () => answer(false));
     socket.once("data", (data: Buffer) => answer(data.toString().startsWith("SSH-2.0-")));
     socket.once("end", () => answer(false));
