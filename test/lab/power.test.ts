@@ -31,9 +31,7 @@ for (const release of releases) {
       const login = host.ssh(["sleep", "4321"], { signal: leave.signal });
       while ((await host.run(["pgrep", "-f", "^sleep 4321"])).code !== 0) await sleep(20);
 
-      const started = performance.now();
       await host.reset();
-      assert.ok(performance.now() - started < 2000, "it does not wait for the boot");
       assert.equal(await Promise.race([login, sleep(200, "still waiting")]), "still waiting");
       leave.abort();
 

@@ -10,7 +10,7 @@ import { childrenOf, programOf } from "./processes.ts";
 import type { Wire } from "./wire.ts";
 
 const plugScript = join(import.meta.dirname, "boot", "plug.sh");
-/** More reboots than this within ten seconds are a loop. */
+/** More reboots than this within thirty seconds are a loop: a busy machine boots slowly. */
 const maxReboots = 6;
 
 export type PowerOptions = {
@@ -156,7 +156,7 @@ export class Power {
 
   async #bootAgain(): Promise<void> {
     const now = Date.now();
-    this.#reboots = [...this.#reboots.filter((time) => time > now - 10_000), now];
+    this.#reboots = [...this.#reboots.filter((time) => time > now - 30_000), now];
     if (this.#reboots.length <= maxReboots) await this.#boot();
     else this.#failure = new LabError(`${this.#options.name} reboots in a loop: ${this.consoleTail()}`);
   }
