@@ -34,7 +34,7 @@ export async function startLab(): Promise<void> {
   const child = spawn(process.execPath, argv, { detached: true, stdio: ["ignore", output, output], cwd: "/" });
   closeSync(output);
   child.unref();
-  for (const end = Date.now() + 10_000; Date.now() < end; await sleep(20)) {
+  for (const end = Date.now() + 60_000; Date.now() < end; await sleep(20)) {
     if (await answers(socket)) return;
     if (child.exitCode !== null) break;
   }

@@ -72,6 +72,8 @@ describe("sandbox", needsSandbox, () => {
     await lab.hosts[0]!.cut("refuse");
     assert.ok((await ours()).length >= 3, "two cables and a refusal, at least");
     await lab.close();
+    // Nobody else's lab gets the number while we look.
+    await using _number = await openLab({ number: lab.number });
     assert.deepEqual(await ours(), []);
     await until(async () => (await mounts()) === before, "nothing is mounted any more");
     assert.deepEqual(descendants(process.pid), []);
