@@ -64,8 +64,11 @@ function areRight(release: Release): void {
 
   it("fleet: a host runs it; without port 22 it cannot be reached, though who is there already stays", async () => {
     await web2.install(await build("web2"), workstation);
-    assert.equal(await web2.output("cat /run/web; systemctl is-system-running"), "web2 serves version 1\nrunning");
-    await web2.waitSsh(1000);
+    assert.equal(
+      await web2.output("until [ -s /run/web ]; do sleep 0.05; done; cat /run/web; systemctl is-system-running"),
+      "web2 serves version 1\nrunning",
+    );
+    await web2.waitSsh();
     const session = workstation.spawn(["ssh", "web2", "echo here; read line; echo $line"]);
     while (!session.stdout.includes("here")) await new Promise((resolve) => setTimeout(resolve, 20));
 
@@ -76,7 +79,7 @@ function areRight(release: Release): void {
     session.child.stdin?.end("still\n");
     assert.equal((await session.result).stdout, "here\nstill\n");
     await web2.output(`${old}/bin/switch-to-configuration test`);
-    await web2.waitSsh(1000);
+    await web2.waitSsh();
   });
 
   it("fleet: with a wrong address it is where nobody looks for it", async () => {
@@ -86,9 +89,9 @@ function areRight(release: Release): void {
     await edit("hosts/web2.nix", `address = "${web2.address}"`, `address = "${elsewhere}"`);
     await web2.install(await build("web2"), workstation);
     await assert.rejects(web2.waitSsh(400), /does not answer/);
-    await web2.waitSsh(1000, elsewhere);
+    await web2.waitSsh(60_000, elsewhere);
     await web2.output(`${old}/bin/switch-to-configuration test`);
-    await web2.waitSsh(1000);
+    await web2.waitSsh();
   });
 
   it("fleet: a change of the database is a reload, not a restart", async () => {
