@@ -24,6 +24,7 @@ const LONG = [
   "test/e2e/workflows.test.ts",
   "test/e2e/vm-scripts.test.ts",
   "test/chaos/chaos.test.ts",
+  "test/e2e/silent-line.test.ts",
 ];
 /** The shortest last: unit tests fill the gaps. */
 const TIERS = ["e2e", "host", "systems", "chaos", "lab", "fuzz", "unit"];

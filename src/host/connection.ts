@@ -34,6 +34,8 @@ export interface Connection {
   /** The one of the target's addresses that answered. */
   readonly address: string;
   readonly user: string;
+  /** Milliseconds without a sign of life from the host after which the connection is given up. */
+  readonly silenceMs: number;
   /**
    * Runs to the end. As many at once as the host's MaxSessions allows; more wait for their turn.
    * @throws ConnectionLostError

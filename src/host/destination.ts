@@ -70,6 +70,9 @@ export interface ResolveOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
+/** Milliseconds after which both transports have given a silent line up. */
+export const silenceOf = ({ keepalive: { intervalMs, count } }: Destination): number => intervalMs * (count + 1);
+
 // ssh leaves ServerAliveInterval at 0 and would wait for ever; a deployer has to notice.
 const KEEPALIVE_MS = 5000;
 

@@ -13,6 +13,8 @@ export interface Wire {
   /** The one of the target's addresses that answered. */
   readonly address: string;
   readonly user: string;
+  /** Milliseconds without a sign of life from the host after which it calls itself broken. */
+  readonly silenceMs: number;
   /** @param lose to be called, once or more, when the connection breaks */
   watch(lose: (why: string) => void, lost: AbortSignal): void;
   /**
@@ -36,6 +38,7 @@ export class SharedConnection implements Connection {
   readonly node: string;
   readonly address: string;
   readonly user: string;
+  readonly silenceMs: number;
   readonly #wire: Wire;
   readonly #lost = new AbortController();
   readonly #slots = new Slots(MAX_SESSIONS);
@@ -48,6 +51,7 @@ export class SharedConnection implements Connection {
     this.node = node;
     this.address = wire.address;
     this.user = wire.user;
+    this.silenceMs = wire.silenceMs;
     this.#wire = wire;
     setMaxListeners(0, this.#lost.signal);
     wire.watch((why) => this.#lose(why), this.#lost.signal);

@@ -75,9 +75,11 @@ export class Builds implements AsyncDisposable {
   async #onTarget(job: Job, evaluated: Evaluated): Promise<void> {
     const signal = this.#interruption;
     const onLine = (line: string) => job.log("nix", line);
+    const say = (line: string) => job.stages.say(line);
     const build = async () => {
       const { connection } = await job.session.line({ signal });
-      await using tunnel = await job.session.store.open(connection, { root: !job.session.restricted, signal });
+      const root = !job.session.restricted;
+      await using tunnel = await job.session.store.open(connection, { root, signal, say });
       const store = tunnel.storeUri;
       await withTunnel(tunnel, signal, async () => {
         await copyDerivations(store, [evaluated.drvPath], { signal, onLine });
@@ -85,6 +87,6 @@ export class Builds implements AsyncDisposable {
         for (const failure of failures.values()) throw failure;
       });
     };
-    await again(build, { signal, say: (line) => job.stages.say(line), tries: TRIES_ON_TARGET });
+    await again(build, { signal, say, tries: TRIES_ON_TARGET });
   }
 }

@@ -16,15 +16,16 @@ export async function copyToHost(job: Job, release: string): Promise<void> {
   if (job.node.build === "target") return;
   const { interruption: signal, session, stages } = job;
   const { substituteOnTarget: substitute, requireSignature: signatures } = job.node;
+  const say = (line: string) => stages.say(line);
   const copy = async () => {
     const { connection } = await session.line({ signal });
     const { restricted } = session;
-    await using tunnel = await session.store.open(connection, { root: !restricted, signal });
+    await using tunnel = await session.store.open(connection, { root: !restricted, signal, say });
     await sendClosure(job, tunnel, release, { substitute, signatures }).catch((error: unknown) => {
       throw restricted && error instanceof CopyError ? asDeployUser(error) : error;
     });
   };
-  await again(copy, { signal, say: (line) => stages.say(line) });
+  await again(copy, { signal, say });
 }
 
 interface Sending {

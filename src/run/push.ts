@@ -86,7 +86,9 @@ export class CacheHost implements AsyncDisposable {
     await this.#warnOfSignatures(job, release, info);
     const signatures = signKey !== undefined;
     {
-      await using tunnel = await this.#store.open(connection, { root: !keeper.restricted, signal: job.interruption });
+      const root = !keeper.restricted;
+      const say = (line: string) => job.stages.say(line);
+      await using tunnel = await this.#store.open(connection, { root, signal: job.interruption, say });
       await sendClosure(job, tunnel, release, { signatures });
     }
     const { kept, dropped } = await keeper.keep(fleet, job.node.name, keep, release);

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
+import type { Running } from "../lab/inside.ts";
 import { type Release, releases } from "../lab/rootfs.ts";
 import { DeployUserScene } from "./deploy-user.ts";
 import { type Deployment, finish, Scene, skip } from "./scene.ts";
@@ -25,8 +26,14 @@ ${SWALLOW}
 sleep 300
 `;
 
-/** Deploys all, and takes the line away from `copies` when a part of the copy is there. */
-async function deploySilenced(scene: Scene, copies: readonly string[]): Promise<Deployment> {
+async function hook(scene: Scene, script: string): Promise<void> {
+  const db = scene.host("db");
+  await db.output("cat >/root/hook; chmod 755 /root/hook", { stdin: script });
+  await db.output("echo post-build-hook = /root/hook >>/etc/nix/nix.conf");
+}
+
+/** Starts to deploy all, and takes the line away from `copies` when a part of the copy is there. */
+async function silenced(scene: Scene, copies: readonly string[]): Promise<Running> {
   for (const name of copies) await scene.host(name).limit({ mbit: 4 });
   const running = scene.start("deploy", "--all", "--report", "json");
   await Promise.all(
@@ -37,7 +44,7 @@ async function deploySilenced(scene: Scene, copies: readonly string[]): Promise<
       await scene.host(name).limit({});
     }),
   );
-  return await finish(running);
+  return running;
 }
 
 function goesOn({ outcomes, events, stdout, stderr }: Deployment, name: string): void {
@@ -52,6 +59,16 @@ describe("a line that falls silent", { skip, concurrency: true }, () => {
     describe(`an operator's, ${release}`, { concurrency: 1 }, () => operators(release));
     describe(`a deploy user's, ${release}`, { concurrency: 1 }, () => deployUsers(release));
   }
+
+  // Longer than a deployer waits twice: it goes on telling the host that it is there.
+  test("a build on the host in which nothing is said for long is nobody's leftover", async () => {
+    await using scene = await Scene.open({ hosts: ["db"] });
+    await scene.write({ db: { version: "2", bungee: { build: "target" } } });
+    await hook(scene, "#!/bin/sh\n[ -e /run/slept ] || { : >/run/slept; sleep 75; }\n");
+    const { outcomes, stdout, stderr } = await scene.deploy("--all");
+    assert.equal(outcomes.db?.kind, "confirmed", stdout + stderr);
+    assert.doesNotMatch(stdout, /trying again|fell silent/);
+  });
 });
 
 function operators(hostRelease: Release): void {
@@ -65,10 +82,8 @@ function operators(hostRelease: Release): void {
       web2: { version: "2", payloadKiB: 8192, bungee: { ssh: "openssh" } },
       db: { version: "2", bungee: { build: "target" } },
     });
-    const db = scene.host("db");
-    await db.output("cat >/root/hook; chmod 755 /root/hook", { stdin: HOOK });
-    await db.output("echo post-build-hook = /root/hook >>/etc/nix/nix.conf");
-    deployment = await deploySilenced(scene, ["web1", "web2"]);
+    await hook(scene, HOOK);
+    deployment = await finish(await silenced(scene, ["web1", "web2"]));
   });
   after(() => scene?.[Symbol.asyncDispose]());
 
@@ -78,12 +93,22 @@ function operators(hostRelease: Release): void {
     ["db", "in a build on the host"],
   ] as const)
     test(`${what}: it goes on over a new one, and waits for nothing of the old one`, () => goesOn(deployment, name));
+
+  test("in a copy of a deployment that is killed then: the next one ends what it has left", async () => {
+    await scene.write({ web1: { version: "3", payloadKiB: 8192 } });
+    const killed = await silenced(scene, ["web1"]);
+    assert.ok(await killed.kill("SIGKILL"));
+    await killed.result;
+    const { outcomes, stdout, stderr } = await scene.deploy("web1");
+    assert.equal(outcomes.web1?.kind, "confirmed", stdout + stderr);
+    assert.match(stdout, /a line that fell silent had left on the host held the store/);
+  });
 }
 
 function deployUsers(hostRelease: Release): void {
   test("in a copy: the host's sshd ends it", { timeout: 240_000 }, async () => {
     await using ours = await DeployUserScene.open({ hosts: ["web1"], hostRelease }, { trusted: true });
     await ours.make("web1", ours.spec({ version: "2", payloadKiB: 8192 }, { trusted: true }));
-    goesOn(await deploySilenced(ours.scene, ["web1"]), "web1");
+    goesOn(await finish(await silenced(ours.scene, ["web1"])), "web1");
   });
 }

@@ -8,6 +8,7 @@ export function direct(host: Host): Connection {
     node: host.name,
     address: host.address,
     user: "root",
+    silenceMs: 20_000,
     lost: new AbortController().signal,
     async run(command: Command, options: RunOptions = {}): Promise<Finished> {
       const { code, signal, stdout, stderr } = await host.run(command.argv, { stdin: command.stdin ?? "" });

@@ -42,6 +42,7 @@ export class Elevator {
       node: bare.node,
       address: bare.address,
       user: bare.user,
+      silenceMs: bare.silenceMs,
       lost: bare.lost,
       close: () => bare.close(),
       run: (command, options) => (command.root ? this.#run(bare, command, options) : bare.run(command, options)),

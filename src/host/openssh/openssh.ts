@@ -2,6 +2,7 @@
 import { setTimeout as pause } from "node:timers/promises";
 import { MissingToolError } from "../../errors.ts";
 import type { Channel } from "../connection.ts";
+import { silenceOf } from "../destination.ts";
 import type { Wire } from "../shared.ts";
 import type { Master } from "./master.ts";
 import { MuxClient } from "./mux.ts";
@@ -11,12 +12,14 @@ const LAST_WORDS_MS = 1000;
 export class OpensshWire implements Wire {
   readonly address: string;
   readonly user: string;
+  readonly silenceMs: number;
   readonly #master: Master;
   readonly #mux: MuxClient;
 
   private constructor(master: Master, mux: MuxClient) {
     this.address = master.destination.address;
     this.user = master.destination.user;
+    this.silenceMs = silenceOf(master.destination);
     this.#master = master;
     this.#mux = mux;
   }

@@ -1,6 +1,7 @@
 /** The transport ssh2: SSH spoken by this process itself, over one TCP connection. */
 import { setTimeout as pause } from "node:timers/promises";
 import type { Channel } from "../connection.ts";
+import { silenceOf } from "../destination.ts";
 import { ChannelRefused, type Wire } from "../shared.ts";
 import { wrapChannel } from "./channel.ts";
 import type { Login } from "./login.ts";
@@ -10,6 +11,7 @@ const CLOSE_MS = 1000;
 export class Ssh2Wire implements Wire {
   readonly address: string;
   readonly user: string;
+  readonly silenceMs: number;
   readonly #login: Login;
   readonly #closed: Promise<void>;
   #lose: (why: string) => void = () => {};
@@ -17,6 +19,7 @@ export class Ssh2Wire implements Wire {
   constructor(login: Login) {
     this.address = login.destination.address;
     this.user = login.destination.user;
+    this.silenceMs = silenceOf(login.destination);
     this.#login = login;
     this.#closed = new Promise((resolve) => login.client.once("close", () => resolve()));
   }

@@ -13,6 +13,7 @@ function loginShellThat(prints: string): Connection {
     node: "here",
     address: "here",
     user: "root",
+    silenceMs: 20_000,
     lost: new AbortController().signal,
     run: ({ argv, stdin = "" }: Command) =>
       runLocal({ argv: ["/bin/sh", "-c", `printf %s ${quote([prints])}; ${quote(argv)}`], stdin }),

@@ -58,6 +58,7 @@ const here = (run: Connection["run"]): Connection => ({
   node: "here",
   address: "here",
   user: "root",
+  silenceMs: 20_000,
   lost: new AbortController().signal,
   run,
   open: () => Promise.reject(new Error("nobody needs a channel")),

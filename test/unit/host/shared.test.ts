@@ -8,6 +8,7 @@ import { ChannelRefused, SharedConnection, type Wire } from "../../../src/host/s
 class OneChannel implements Wire {
   readonly address = "192.0.2.1";
   readonly user = "root";
+  readonly silenceMs = 20_000;
   /** How often the only channel is refused from now on. */
   refusals = 0;
   onRefusal: () => void = () => {};

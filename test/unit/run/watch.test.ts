@@ -31,6 +31,7 @@ class Fleet {
       node,
       address: node,
       user: "root",
+      silenceMs: 20_000,
       lost: lost.signal,
       run: async (_, { signal } = {}) => {
         this.most = Math.max(this.most, ++this.atOnce);
