@@ -28,8 +28,10 @@ for (const release of releases) {
       );
       const leave = new AbortController();
       test.after(() => leave.abort());
-      const login = host.ssh(["sleep", "4321"], { signal: leave.signal });
+      const login = host.ssh("cat; exec sleep 4321", { signal: leave.signal });
       while ((await host.run(["pgrep", "-f", "^sleep 4321"])).code !== 0) await sleep(20);
+      // All that it had to say has arrived, and it was told: what it said again, the host that boots would answer.
+      await sleep(300);
 
       await host.reset();
       assert.equal(await Promise.race([login, sleep(200, "still waiting")]), "still waiting");
