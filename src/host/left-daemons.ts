@@ -9,7 +9,11 @@ end() {
   [ $# -gt 0 ] || exit 0
   kill "$@"
   for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
-    kill -0 "$@" || exit 0
+    for pid; do
+      shift
+      ! kill -0 "$pid" || set -- "$@" "$pid"
+    done
+    [ $# -gt 0 ] || exit 0
     sleep 0.1
   done
   kill -KILL "$@"

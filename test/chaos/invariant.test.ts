@@ -201,3 +201,10 @@ describe("a violation is seen", () => {
     test(name, () => assert.match(violations([host(evidence)], said ? [said] : []).join("\n"), expected));
   }
 });
+
+test("what an earlier run was allowed to leave excuses no later one", () => {
+  const kept = { ...after("committed").history[0]!, state: "kept" };
+  const earlier = { ...before, history: [kept] };
+  const now = { name: "chaos1", before: earlier, after: { ...earlier, dead: ["app.service"] } };
+  assert.deepEqual(violations([now], [deployer(failed, 1)]), ["chaos1: a unit does not run: app.service"]);
+});

@@ -46,7 +46,8 @@ export function violations(hosts: readonly HostCase[], deployers: readonly Deplo
 const FINAL = ["committed", "rolled-back", "rollback-failed", "kept", "cancelled"];
 
 /** Nothing of a run is left. */
-function tidy({ before, after }: HostCase): string[] {
+function tidy(host: HostCase): string[] {
+  const { before, after } = host;
   const roots = Object.keys(after.roots).filter((name) => name !== "staged");
   return [
     ...(after.lock === null ? [] : [`the lock is left: ${after.lock}`]),
@@ -54,7 +55,7 @@ function tidy({ before, after }: HostCase): string[] {
     ...roots.map((name) => `a GC root is left: ${name}`),
     ...halfRuns(before, after).map((run) => `half a run is left: ${run}`),
     ...after.strays.map((file) => `a file is left: ${file}`),
-    ...(wasKept(after) ? [] : after.dead.map((unit) => `a unit does not run: ${unit}`)),
+    ...(wasKept(host) ? [] : after.dead.map((unit) => `a unit does not run: ${unit}`)),
   ];
 }
 
@@ -68,7 +69,7 @@ function halfRuns(before: Before, after: HostEvidence): readonly string[] {
 const began = (before: Before, after: HostEvidence) => after.history.length > before.history.length;
 
 /** With rollback off, a host stays as it is, good or bad. */
-const wasKept = ({ history }: HostEvidence) => history.at(-1)?.state === "kept";
+const wasKept = (host: HostCase) => newHistory(host).at(-1)?.state === "kept";
 
 /** Every run has ended, with one line in the history that says the same. */
 function recorded(host: HostCase): string[] {
