@@ -61,7 +61,7 @@ test("a run whose state is looked at in mid-rename is no run of nobody: its lock
   await using runs = await Runs.open("trixie");
   const { scene, host, activator } = runs;
   const release = await scene.deliver("web1", { version: "2" });
-  await runs.snapsBack(runs.request(release, { confirmationTimeout: 8 }), async (status) => {
+  await runs.snapsBack(runs.request(release, { confirmationTimeout: 60 }), async (status) => {
     await runs.follow(status, "awaiting-confirmation");
     const state = `/var/lib/bungee/runs/${status.run}/state/awaiting-confirmation`;
     await host.output(`systemctl kill --signal=STOP bungee-run-${status.run}.service; mv ${state} /root/state`);
@@ -69,6 +69,7 @@ test("a run whose state is looked at in mid-rename is no run of nobody: its lock
     intercept(host, "sleep", `[ "$1" != 0.01 ] || mv /root/state ${state} 2>/dev/null || :`);
     await assert.rejects(activator.begin(runs.request(release)), (error) => error instanceof LockedError);
     await host.output(`systemctl kill --signal=CONT bungee-run-${status.run}.service`);
+    await activator.abort(status.run, TOKEN);
   });
 });
 
