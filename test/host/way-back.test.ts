@@ -53,6 +53,29 @@ describe("a recorded system that cannot be activated again", { skip, concurrency
     });
 });
 
+test("a boot menu that a full disk keeps from being set back is set back when there is room", { skip }, async () => {
+  await using runs = await Runs.open("trixie");
+  const { scene, host, activator } = runs;
+  const fails = ": >/run/menu-written; until [ -e /run/go-on ]; do sleep 0.1; done; exit 1";
+  const config = { standin: { faults: { "boot-loader-done": fails } } };
+  const release = await scene.deliver("web1", { version: "2", config });
+  const before = await host.triple();
+  const begun = await activator.begin(runs.request(release, { action: "boot" }));
+  await host.output("until [ -e /run/menu-written ]; do sleep 0.05; done");
+  assert.equal(host.bootDefault(), release);
+  await host.fillDisk(0);
+  await host.output(": >/run/go-on");
+  await untilState(host, "rolling-back");
+  // It has tried, and could not.
+  await pause(5000);
+  assert.equal(host.bootDefault(), release);
+  await host.freeDisk();
+  const ended = await runs.follow(begun);
+  assert.deepEqual([ended.state, ended.why], ["rolled-back", "boot-step"]);
+  assert.deepEqual(await host.triple(), before);
+  await runs.nothingLeft();
+});
+
 test("a commit does not wait for ever for a garbage collection that hangs: the host goes back", {
   skip,
 }, async () => {

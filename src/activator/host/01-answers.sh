@@ -27,6 +27,8 @@ PROFILE=/nix/var/nix/profiles/system
 UNITS=/etc/systemd/system.control
 # Seconds that the way back and the boot step have, however impatient the activation timeout is.
 AT_LEAST=300
+# Seconds for which what would boot is set back again and again. Whoever asks in this time waits for an answer, and not for ever.
+RESTORE_FOR=40
 # The name that nixos-rebuild gives its unit: systemd then lets only one of us switch at a time.
 SWITCH_UNIT=nixos-rebuild-switch-to-configuration.service
 # The path of the system that runs *now*: in mid-switch /run/current-system may be a system without these tools.

@@ -51,9 +51,18 @@ restore_profile() {
   fi
 }
 
-# Profile and boot entry as they were recorded, by store path. Nothing is deleted.
+# Whatever is in the way may pass, as a full disk does: until then the host would boot what nobody has confirmed.
 restore_boot() {
   [ -e "$run/boot-touched" ] || boot_is_ahead || return 0
+  last_try=$(($(uptime_seconds) + RESTORE_FOR))
+  until put_boot_back; do
+    [ "$(uptime_seconds)" -lt $last_try ] || return
+    sleep 2
+  done
+}
+
+# Profile and boot entry as they were recorded, by store path. Nothing is deleted.
+put_boot_back() {
   [ "$(get reboot)" = no ] || clear_one_shot >>"$run/log" 2>&1
   restore_profile
   profile=$(get recorded-profile) default=$(get recorded-boot-default)
