@@ -1,7 +1,7 @@
 /** A line that breaks in the middle of a copy, or of a build on the host: it goes on over a new one, or the line is what is told of. */
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
-import { setTimeout as pause } from "node:timers/promises";
+import { deployAndStrike, hookAfterBuilds } from "./mid-copy.ts";
 import { type Deployment, finish, Scene, skip } from "./scene.ts";
 
 /** Ends every session that there is, and not the sshd that listens. */
@@ -30,23 +30,8 @@ describe("a line that breaks", { skip }, () => {
       db2: { version: "2", bungee: { build: "target" } },
     });
     // nix runs it after each derivation: a system is made of several.
-    for (const [name, hook] of Object.entries(BUILDS)) {
-      const host = scene.host(name);
-      await host.output("cat >/root/hook; chmod 755 /root/hook", { stdin: `#!/bin/sh\n${hook}\n` });
-      await host.output("echo post-build-hook = /root/hook >>/etc/nix/nix.conf");
-    }
-    // Long enough for a machine that is slow to break the line.
-    for (const name of COPIES) await scene.host(name).limit({ mbit: 4 });
-    const running = scene.start("deploy", "--all", "--report", "json");
-    await Promise.all(
-      COPIES.map(async (name) => {
-        const isCopying = new RegExp(`"node":"${name}","stage":"copy","done":\\d{6}`);
-        while (!isCopying.test(running.stdout) && running.alive) await pause(20);
-        await scene.host(name).output(BREAK);
-        await scene.host(name).limit({});
-      }),
-    );
-    deployment = await finish(running);
+    for (const [name, hook] of Object.entries(BUILDS)) await hookAfterBuilds(scene.host(name), hook);
+    deployment = await finish(await deployAndStrike(scene, COPIES, BREAK));
   });
   after(() => scene?.[Symbol.asyncDispose]());
 

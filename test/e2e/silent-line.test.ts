@@ -1,10 +1,9 @@
 /** A line that falls silent in the middle of a copy or a build: nobody tells the host, which goes on holding what was on its way. */
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
-import { setTimeout as pause } from "node:timers/promises";
-import type { Running } from "../lab/inside.ts";
 import { type Release, releases } from "../lab/rootfs.ts";
 import { DeployUserScene } from "./deploy-user.ts";
+import { deployAndStrike, hookAfterBuilds } from "./mid-copy.ts";
 import { type Deployment, finish, Scene, skip } from "./scene.ts";
 
 /** Swallows all of the connections that there are, both ways and for ever, and nothing of those that come. */
@@ -17,35 +16,13 @@ const SWALLOW = `
   }
 END`;
 
-/** Nix runs it after each derivation, and does nothing else meanwhile. */
-const HOOK = `#!/bin/sh
+const HOOK = `
 PATH=/usr/sbin:/usr/bin:/sbin:/bin
 [ ! -e /run/silent ] || exit 0
 : >/run/silent
 ${SWALLOW}
 sleep 300
 `;
-
-async function hook(scene: Scene, script: string): Promise<void> {
-  const db = scene.host("db");
-  await db.output("cat >/root/hook; chmod 755 /root/hook", { stdin: script });
-  await db.output("echo post-build-hook = /root/hook >>/etc/nix/nix.conf");
-}
-
-/** Starts to deploy all, and takes the line away from `copies` when a part of the copy is there. */
-async function silenced(scene: Scene, copies: readonly string[]): Promise<Running> {
-  for (const name of copies) await scene.host(name).limit({ mbit: 4 });
-  const running = scene.start("deploy", "--all", "--report", "json");
-  await Promise.all(
-    copies.map(async (name) => {
-      const isCopying = new RegExp(`"node":"${name}","stage":"copy","done":\\d{6}`);
-      while (!isCopying.test(running.stdout) && running.alive) await pause(20);
-      await scene.host(name).output(SWALLOW);
-      await scene.host(name).limit({});
-    }),
-  );
-  return running;
-}
 
 function goesOn({ outcomes, events, stdout, stderr }: Deployment, name: string): void {
   assert.equal(outcomes[name]?.kind, "confirmed", stdout + stderr);
@@ -64,7 +41,7 @@ describe("a line that falls silent", { skip, concurrency: true }, () => {
   test("a build on the host in which nothing is said for long is nobody's leftover", async () => {
     await using scene = await Scene.open({ hosts: ["db"] });
     await scene.write({ db: { version: "2", bungee: { build: "target" } } });
-    await hook(scene, "#!/bin/sh\n[ -e /run/slept ] || { : >/run/slept; sleep 75; }\n");
+    await hookAfterBuilds(scene.host("db"), "[ -e /run/slept ] || { : >/run/slept; sleep 75; }");
     const { outcomes, stdout, stderr } = await scene.deploy("--all");
     assert.equal(outcomes.db?.kind, "confirmed", stdout + stderr);
     assert.doesNotMatch(stdout, /trying again|fell silent/);
@@ -82,8 +59,8 @@ function operators(hostRelease: Release): void {
       web2: { version: "2", payloadKiB: 8192, bungee: { ssh: "openssh" } },
       db: { version: "2", bungee: { build: "target" } },
     });
-    await hook(scene, HOOK);
-    deployment = await finish(await silenced(scene, ["web1", "web2"]));
+    await hookAfterBuilds(scene.host("db"), HOOK);
+    deployment = await finish(await deployAndStrike(scene, ["web1", "web2"], SWALLOW));
   });
   after(() => scene?.[Symbol.asyncDispose]());
 
@@ -96,7 +73,7 @@ function operators(hostRelease: Release): void {
 
   test("in a copy of a deployment that is killed then: the next one ends what it has left", async () => {
     await scene.write({ web1: { version: "3", payloadKiB: 8192 } });
-    const killed = await silenced(scene, ["web1"]);
+    const killed = await deployAndStrike(scene, ["web1"], SWALLOW);
     assert.ok(await killed.kill("SIGKILL"));
     await killed.result;
     const { outcomes, stdout, stderr } = await scene.deploy("web1");
@@ -109,6 +86,6 @@ function deployUsers(hostRelease: Release): void {
   test("in a copy: the host's sshd ends it", { timeout: 240_000 }, async () => {
     await using ours = await DeployUserScene.open({ hosts: ["web1"], hostRelease }, { trusted: true });
     await ours.make("web1", ours.spec({ version: "2", payloadKiB: 8192 }, { trusted: true }));
-    goesOn(await finish(await silenced(ours.scene, ["web1"])), "web1");
+    goesOn(await finish(await deployAndStrike(ours.scene, ["web1"], SWALLOW)), "web1");
   });
 }
